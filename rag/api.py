@@ -1,0 +1,266 @@
+"""The web server: POST /ask (JSON or server-sent events), GET /articles/{id}, GET /health, and the chat page.
+
+A door: it parses, calls `rag.ask` and formats. Errors are problem+json (RFC 9457) with a sentence that says what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import date
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from starlette.exceptions import HTTPException
+
+from rag.ask import Chipdesk
+from rag.errors import BadRequest, ChipdeskError, PortInUse
+from rag.settings import Settings
+from rag.types import Answer, Article, Filters, Language, Turn
+
+BODY_BYTES: Final = 512_000
+"""Largest request body: 20 messages of 20,000 characters and some room."""
+PROBLEM: Final = "application/problem+json"
+log = logging.getLogger(__name__)
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    role: Literal["user", "assistant"]
+    content: Annotated[str, Field(max_length=20_000)]
+
+
+class Ask(BaseModel):
+    """A question. Filters apply to the articles' dates, outlets and topics."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"question": "why was R2 delayed?", "since": "2025-01-01"}]}
+    )
+
+    question: str = Field(description="1 to 2,000 characters, German or English.")
+    history: list[Message] = Field(default=[], description="The conversation so far, oldest first; at most 20.")
+    language: Language | None = Field(None, description="Language of the answer; by default that of the question.")
+    since: date | None = Field(None, description="Earliest article date, inclusive.")
+    until: date | None = Field(None, description="Latest article date, inclusive.")
+    publishers: Annotated[list[Name], Field(max_length=50)] = Field(default=[], description="Outlets to quote from.")
+    topics: Annotated[list[Name], Field(max_length=50)] = Field(default=[], description="Topics to quote from.")
+    writer: Literal["extractive", "llm"] = Field("extractive", description="Who writes the answer.")
+
+    @property
+    def filters(self) -> Filters:
+        return Filters(self.since, self.until, tuple(self.publishers), tuple(self.topics))
+
+
+class Health(BaseModel):
+    """Whether questions can be answered, and from what."""
+
+    ready: bool
+    problem: str | None = Field(None, description="Why not, and the command that repairs it.")
+    articles: int | None = None
+    newest_article: date | None = None
+    index_age_seconds: int | None = None
+    index: str | None = None
+
+
+class Problem(BaseModel):
+    """RFC 9457."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
+_ANSWER: Final = TypeAdapter(Answer)
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    422: {"description": "The request cannot be used as it is.", "content": {PROBLEM: {"schema": Problem.model_json_schema()}}},
+    503: {"description": "The index is not ready.", "content": {PROBLEM: {"schema": Problem.model_json_schema()}}},
+}
+
+
+def create_app(settings: Settings, *, desk: Chipdesk | None = None) -> FastAPI:
+    """The server as an ASGI application, without the chat page (`ui.mount` adds it).
+
+    Args:
+        settings: names corpus, index and model.
+        desk: used instead of a new one.
+    """
+    desk = desk or Chipdesk(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        threading.Thread(target=_warm, args=(desk,), daemon=True).start()
+        yield
+
+    app = FastAPI(
+        title="Chipdesk",
+        version="0.1.0",
+        description="Answers about AI-chip news from a curated corpus, every sentence backed by an exact quotation.",
+        lifespan=lifespan,
+    )
+    app.state.desk = desk
+    app.middleware("http")(_bounded)
+    app.exception_handler(ChipdeskError)(_chipdesk_problem)
+    app.exception_handler(RequestValidationError)(_validation_problem)
+    app.exception_handler(HTTPException)(_http_problem)
+    app.exception_handler(Exception)(_unexpected_problem)
+
+    @app.post("/ask", response_model=Answer, responses=_PROBLEMS)
+    def ask(request: Request, body: Ask) -> Any:
+        """Answer a question with citations, or decline it.
+
+        With `Accept: text/event-stream` the same comes as events: `evidence` (the citations), `sentence` (one each),
+        `done` (the whole answer), or `error`.
+        """
+        answer = desk.ask(
+            body.question,
+            language=body.language,
+            filters=body.filters,
+            history=[Turn(message.role, message.content) for message in body.history],
+            writer=body.writer,
+        )
+        if "text/event-stream" in request.headers.get("accept", ""):
+            return StreamingResponse(_events(answer), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        return Response(_ANSWER.dump_json(answer), media_type="application/json")
+
+    @app.get("/articles/{identity}", response_model=Article, responses={404: _PROBLEMS[422] | {"description": "No such article."}})
+    def article(identity: str) -> Article:
+        """One article with its full text; quotations are `text[start:end]`."""
+        return desk.article(identity)
+
+    @app.get("/health", response_model=Health, responses={503: {"model": Health}})
+    def health() -> Response:
+        """Ready (200) or not (503), and how old the index and the newest article are."""
+        state = _health(desk)
+        return JSONResponse(state.model_dump(mode="json"), 200 if state.ready else 503)
+
+    return app
+
+
+def serve(settings: Settings, *, desk: Chipdesk | None = None, announce: Callable[[str], None] = print) -> None:
+    """Run the server with the chat page until it is interrupted.
+
+    Args:
+        settings: host and port among others.
+        desk: used instead of a new one.
+        announce: told the address once it is being listened on.
+
+    Raises:
+        PortInUse: another program listens there.
+    """
+    import ui
+
+    listener = _listen(settings.host, settings.port)
+    app = ui.mount(create_app(settings, desk=desk))
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    announce(f"http://{host}:{settings.port}")
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise PortInUse(
+            f"Cannot listen on {host}:{port}: {error.strerror}.",
+            f"Stop the program that uses it, or choose another with `chipdesk serve --port {port + 1 if port < 65535 else 7860}`.",
+        ) from error
+    return listener
+
+
+def _warm(desk: Chipdesk) -> None:
+    """Load what the first question would otherwise wait for. What is wrong shows in /health and in the answers."""
+    try:
+        desk.ask("warm-up")
+    except ChipdeskError as error:
+        log.warning("%s", error)
+
+
+def _health(desk: Chipdesk) -> Health:
+    try:
+        manifest = desk.index.manifest
+    except ChipdeskError as error:
+        return Health(ready=False, problem=str(error))
+    return Health(
+        ready=True,
+        articles=manifest.articles,
+        newest_article=manifest.newest_date,
+        index_age_seconds=round(manifest.age),
+        index=manifest.identity,
+    )
+
+
+def _events(answer: Answer) -> Iterator[str]:
+    def event(name: str, data: object) -> str:
+        return f"event: {name}\ndata: {json.dumps(data, default=str, ensure_ascii=False)}\n\n"
+
+    yield event("evidence", [asdict(citation) for citation in answer.citations])
+    for sentence in answer.sentences:
+        yield event("sentence", asdict(sentence))
+    yield event("done", asdict(answer))
+
+
+# --- problems --------------------------------------------------------------------------------------------------------
+
+
+async def _bounded(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Refuse bodies that are too large before they are read."""
+    length = request.headers.get("content-length", "")
+    declared = int(length) if length.isdigit() else 0
+    chunked = "transfer-encoding" in request.headers
+    if request.url.path.endswith("/ask") and (declared > BODY_BYTES or chunked):
+        return _problem(413, "The request is too large", f"Send at most {BODY_BYTES:,} bytes with a Content-Length.")
+    return await proceed(request)
+
+
+def _problem(status: int, title: str, detail: str) -> JSONResponse:
+    content = Problem(title=title, status=status, detail=detail).model_dump()
+    return JSONResponse(content, status, media_type=PROBLEM)
+
+
+def _chipdesk_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ChipdeskError)
+    return _problem(error.status, error.title, str(error))
+
+
+def _validation_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    sentences = []
+    for item in error.errors()[:5]:
+        if item["type"] == "json_invalid":
+            sentences.append("The body is not JSON.")
+            continue
+        where = ".".join(str(part) for part in item["loc"] if part != "body") or "body"
+        message = "is no field of this request" if item["type"] == "extra_forbidden" else item["msg"].lower()
+        sentences.append(f"{where}: {message}.")
+    return _problem(BadRequest.status, BadRequest.title, " ".join(sentences))
+
+
+def _http_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    title = HTTPStatus(error.status_code).phrase
+    return _problem(error.status_code, title, f"{error.detail}. The routes are listed at /docs.")
+
+
+def _unexpected_problem(_: Request, error: Exception) -> Response:
+    log.error("unexpected", exc_info=error)
+    return _problem(500, "Something unexpected happened", "This is a fault of Chipdesk; the server's log has the details.")

