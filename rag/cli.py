@@ -1,0 +1,371 @@
+"""The command `chipdesk`. A door: it parses, calls and prints; what it prints is for people unless --json is given."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from rag.dates import written
+from rag.errors import BadRequest, ChipdeskError, SettingsError
+from rag.settings import Settings, load
+from rag.types import Answer, Citation, Filters, Language, Source
+
+app = typer.Typer(
+    name="chipdesk",
+    help="Ask a corpus of AI-chip news; every sentence of an answer is backed by an exact quotation.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console(highlight=False, soft_wrap=False)
+err = Console(stderr=True, highlight=False)
+
+Corpus = Annotated[Path | None, typer.Option("--corpus", help="Corpus folder.", show_default="the repository's")]
+IndexDir = Annotated[Path | None, typer.Option("--index", help="Index folder.", show_default="the repository's")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+EXIT_PROBLEMS: Final = 1
+"""Exit code where something failed or files were skipped; 2 is a wrong command line."""
+
+
+def main() -> None:
+    """Run the command line; errors become one sentence on stderr and a non-zero exit code."""
+    try:
+        app()
+    except ChipdeskError as error:
+        err.print(Text.assemble(("Error: ", "bold red"), error.message))
+        if error.repair:
+            err.print(Text(error.repair))
+        sys.exit(2 if isinstance(error, BadRequest | SettingsError) else EXIT_PROBLEMS)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+# --- the ingestion line ----------------------------------------------------------------------------------------------
+
+
+@app.command()
+def build(
+    corpus: Corpus = None,
+    index: IndexDir = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Embed everything again.")] = False,
+    audit: Annotated[bool, typer.Option("--audit", help="Afterwards check that every stored vector can be found.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the index up to date with the corpus; only what changed is embedded."""
+    settings = load(corpus=corpus, index=index)
+    if not _build(settings, fresh=fresh, as_json=as_json):
+        raise typer.Exit(EXIT_PROBLEMS)
+    if audit:
+        from rag.ask import Chipdesk
+
+        lost = Chipdesk(settings).index.store.audit()
+        if lost:
+            err.print(f"[bold red]{len(lost)} chunks cannot be found:[/] {escape(', '.join(lost[:5]))}")
+            err.print("Rebuild the index with `chipdesk build --fresh`.")
+            raise typer.Exit(EXIT_PROBLEMS)
+        err.print("Every stored vector finds itself.")
+
+
+def _build(settings: Settings, *, fresh: bool = False, as_json: bool = False) -> bool:
+    """Build with a progress bar; True if every file could be used."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from rag.build import build as run
+
+    labels = {"embed": "Embedding", "store": "Storing  "}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=not err.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(labels[stage], total=total)
+            bar.update(tasks[stage], completed=done)
+
+        report = run(settings, fresh=fresh, progress=progress)
+    if as_json:
+        from rag.index import as_json as manifest_json
+
+        counts = {name: getattr(report, name) for name in ("changed", "added", "updated", "removed")}
+        _print_json({**counts, "problems": [str(problem) for problem in report.problems], "manifest": manifest_json(report.manifest)})
+    else:
+        manifest = report.manifest
+        if report.changed:
+            changes = [f"{count} {name}" for name in ("added", "updated", "removed") if (count := getattr(report, name))]
+            err.print(f"Indexed {manifest.articles:,} articles in {manifest.chunks:,} chunks" + (f": {', '.join(changes)}." if changes else "."))
+        else:
+            err.print(f"The index is up to date: {manifest.articles:,} articles.")
+    _print_problems(report.problems)
+    return not report.problems
+
+
+def _print_problems(problems: tuple[ChipdeskError, ...]) -> None:
+    for problem in problems:
+        err.print(Text.assemble(("Skipped ", "bold yellow"), str(problem)), soft_wrap=True)
+
+
+@app.command()
+def check(corpus: Corpus = None, as_json: Json = False) -> None:
+    """Validate every file of the corpus; names file, line and field of what is wrong."""
+    from rag.glossary import read_glossary
+    from rag.read import read_corpus
+
+    settings = load(corpus=corpus)
+    found = read_corpus(settings.corpus, most_bytes=settings.article_bytes)
+    glossary, wrong_entries = read_glossary(settings.corpus)
+    problems = (*found.problems, *wrong_entries)
+    if as_json:
+        _print_json(
+            {
+                "articles": len(found.articles),
+                "glossary": len(glossary.entries),
+                "problems": [
+                    {"file": str(p.path), "line": p.line, "field": p.field, "problem": p.problem} for p in problems
+                ],
+            }
+        )
+    else:
+        for problem in problems:
+            out.print(Text(str(problem)), soft_wrap=True)
+        names = f", {len(glossary.entries)} glossary entries" if glossary.entries else ""
+        verdict = "nothing to complain about" if not problems else f"{len(problems)} to mend"
+        err.print(f"{len(found.articles)} articles{names}: {verdict}.")
+    if problems:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+@app.command()
+def add(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=".md or .txt files.", exists=True, dir_okay=False)],
+    title: Annotated[str | None, typer.Option(help="Headline.", show_default="derived")] = None,
+    published: Annotated[str | None, typer.Option(help="Date, YYYY-MM-DD.", show_default="derived")] = None,
+    language: Annotated[str | None, typer.Option(help="de or en.", show_default="derived")] = None,
+    publisher: Annotated[str | None, typer.Option(help="The outlet it appeared in.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where it can be read.")] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="A topic; may be repeated.")] = None,
+    identity: Annotated[str | None, typer.Option("--id", help="Article id.", show_default="date and file name")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite an article with the same id.")] = False,
+    corpus: Corpus = None,
+    index: IndexDir = None,
+    as_json: Json = False,
+) -> None:
+    """Take your own articles into the corpus and index them at once."""
+    from rag.add import Added
+    from rag.add import add as take
+    from rag.errors import ArticleError
+    from rag.read import Known
+
+    settings = load(corpus=corpus, index=index)
+    if len(files) > 1 and (title or published or identity or url):
+        raise typer.BadParameter("--title, --published, --url and --id describe one file; add the files one by one.")
+    known = Known(identity, title, published, language, publisher, url, tuple(topic) if topic else None)
+    added: list[Added] = []
+    problems: list[ArticleError] = []
+    for path in files:
+        try:
+            added.append(take(settings, path, known, replace=replace))
+        except ArticleError as error:
+            problems.append(error)
+    if not as_json:
+        for item in added:
+            day = written(item.article.published, "en", item.article.precision)
+            state = "Added" if item.new else "Already there:"
+            err.print(Text(f"{state} {item.article.id} – “{item.article.title}”, {day}, {item.article.language}"))
+    _print_problems(tuple(problems))
+    built = _build(settings) if added else True
+    if as_json:
+        _print_json(
+            {
+                "added": [{"id": a.article.id, "path": str(a.path), "new": a.new} for a in added],
+                "problems": [str(problem) for problem in problems],
+            }
+        )
+    if problems or not built:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+# --- the query line --------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def ask(
+    question: Annotated[list[str], typer.Argument(metavar="QUESTION", help="In German or English.")],
+    language: Annotated[str | None, typer.Option(help="Language of the answer, de or en.", show_default="the question's")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only articles from this day on.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only articles up to this day.")] = None,
+    publisher: Annotated[list[str] | None, typer.Option(help="Only this outlet; may be repeated.")] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="Only this topic; may be repeated.")] = None,
+    corpus: Corpus = None,
+    index: IndexDir = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a question with citations, or say that the corpus does not answer it."""
+    from rag.ask import Chipdesk
+
+    settings = load(corpus=corpus, index=index)
+    filters = Filters(
+        since.date() if since else None, until.date() if until else None, tuple(publisher or ()), tuple(topic or ())
+    )
+    answer = Chipdesk(settings).ask(" ".join(question), language=_language(language), filters=filters)
+    if as_json:
+        _print_json(asdict(answer))
+    else:
+        _print_answer(answer)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="7860", min=1, max=65535)] = None,
+    corpus: Corpus = None,
+    index: IndexDir = None,
+) -> None:
+    """Start the chat page and POST /ask in one server."""
+    from rag.api import serve as run
+
+    settings = load(host=host, port=port, corpus=corpus, index=index)
+
+    def announce(address: str) -> None:
+        err.print(f"Chipdesk listens on [bold]{address}[/] (chat), {address}/ask and {address}/docs. Stop it with Ctrl+C.", soft_wrap=True)
+
+    run(settings, announce=announce)
+
+
+def _language(value: str | None) -> Language | None:
+    if value is None or value in ("de", "en"):
+        return value  # type: ignore[return-value]
+    raise BadRequest(f"{value!r} is not a language of the corpus.", "Use de or en.")
+
+
+def _print_answer(answer: Answer) -> None:
+    german = answer.language == "de"
+    out.print()
+    if answer.abstained:
+        out.print(Padding(Text.assemble(("Keine Antwort. " if german else "No answer. ", "bold yellow"), answer.answer), (0, 2)))
+    else:
+        lead = answer.answer[: answer.answer.find(answer.sentences[0].text)].strip()
+        text = Text(f"{lead}\n" if lead else "", style="italic")
+        for sentence in answer.sentences:
+            text.append(sentence.text, style="not italic")
+            text.append(" " + "".join(f"[{number}]" for number in sentence.citations) + " ", style="not italic cyan")
+        out.print(Padding(text, (0, 2)))
+    if answer.citations:
+        heading = ("Am nächsten" if german else "Nearest") if answer.abstained else ("Belege" if german else "Evidence")
+        out.print(f"\n  [bold]{heading}[/]")
+        for citation in answer.citations:
+            out.print(Padding(_cited(citation, answer.language, with_quote=answer.abstained), (0, 2)))
+    if answer.newest and not answer.abstained:
+        label = "Neuester Beleg" if german else "Newest evidence"
+        out.print(f"\n  [dim]{label}: {written(answer.newest, answer.language)} · {answer.took_ms} ms[/]")
+    out.print()
+
+
+def _cited(citation: Citation, language: Language, *, with_quote: bool) -> Text:
+    day = written(citation.published, language, citation.date_precision)
+    text = Text(f"[{citation.number}] ", style="cyan")
+    text.append(f"{citation.title} ", style="default bold" if not with_quote else "default")
+    text.append(f"({day}, {citation.language})", style="default dim")
+    if with_quote:
+        text.append(f"\n    {citation.quote}", style="default dim")
+    for source in citation.sources:
+        text.append(f"\n    {_outlet(source)}", style="default dim")
+    return text
+
+
+def _outlet(source: Source) -> str:
+    return f"{source.publisher}: {source.url}" if source.url else source.publisher
+
+
+# --- measurement -----------------------------------------------------------------------------------------------------
+
+
+@app.command("eval")
+def evaluate(
+    suite: Annotated[str, typer.Option(help="qa, headlines, xquad or xquad-r.")] = "qa",
+    split: Annotated[str, typer.Option(help="For qa: dev, test or all.")] = "dev",
+    data: Annotated[Path | None, typer.Option(help="Folder with the public benchmark (xquad, xquad-r).")] = None,
+    results: Annotated[Path | None, typer.Option("--out", help="Write all results to this JSON file.")] = None,
+    corpus: Corpus = None,
+    index: IndexDir = None,
+    as_json: Json = False,
+) -> None:
+    """Measure retrieval, answers, citations and refusals on a question set."""
+    from rag.evaluate import run
+
+    settings = load(corpus=corpus, index=index)
+    result = run.evaluate(suite, settings, split=split, data=data, progress=_progress_line())
+    if results:
+        results.parent.mkdir(parents=True, exist_ok=True)
+        results.write_text(json.dumps(result.as_json(), ensure_ascii=False, indent=1), "utf-8")
+        err.print(f"Results are in {escape(str(results))}.")
+    if as_json:
+        _print_json(result.as_json())
+    else:
+        _print_tables(result.tables())
+
+
+@app.command()
+def bench(
+    rounds: Annotated[int, typer.Option(help="Times each question is asked.", min=1, max=100)] = 5,
+    corpus: Corpus = None,
+    index: IndexDir = None,
+    as_json: Json = False,
+) -> None:
+    """Measure speed and memory on this machine: indexing, warm questions over HTTP, a cold first answer."""
+    from rag.evaluate import speed
+
+    result = speed.bench(load(corpus=corpus, index=index), rounds=rounds, progress=_progress_line())
+    if as_json:
+        _print_json(result)
+    else:
+        _print_tables([speed.table(result)])
+
+
+def _progress_line() -> Callable[[str], None]:
+    """Shows what is being done on one line, on a terminal only."""
+    if not err.is_terminal:
+        return lambda message: None
+    status = err.status("")
+    status.start()
+
+    def show(message: str) -> None:
+        status.update(escape(message))
+        if not message:
+            status.stop()
+
+    return show
+
+
+def _print_tables(tables: list[tuple[str, list[str], list[list[str]]]]) -> None:
+    for title, heads, rows in tables:
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for position, head in enumerate(heads):
+            table.add_column(head, justify="left" if position == 0 else "right")
+        for row in rows:
+            table.add_row(*map(escape, row))
+        out.print(table)
+        out.print()
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
+
+
+if __name__ == "__main__":
+    main()
