@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,13 +42,15 @@ def add(settings: Settings, path: Path, known: Known, *, replace: bool = False) 
             return Added(there[1], there[0], new=False)
         if not replace:
             raise ArticleError(
-                path, f"{article.id!r} is the id of another article ({there[0]}); use --id, or --replace to overwrite it", field="id"
+                path,
+                f"{article.id!r} is the id of another article ({there[0]}); use --id, or --replace to overwrite it",
+                field="id",
             )
         target = there[0]
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_name(f".{target.name}.new")
     scratch.write_text(as_markdown(article), "utf-8")
-    os.replace(scratch, target)  # whole or not at all
+    scratch.replace(target)  # whole or not at all
     return Added(read_article(target, most_bytes=settings.article_bytes), target, new=True)
 
 

@@ -86,7 +86,10 @@ class Problem(BaseModel):
 
 _ANSWER: Final = TypeAdapter(Answer)
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    422: {"description": "The request cannot be used as it is.", "content": {PROBLEM: {"schema": Problem.model_json_schema()}}},
+    422: {
+        "description": "The request cannot be used as it is.",
+        "content": {PROBLEM: {"schema": Problem.model_json_schema()}},
+    },
     503: {"description": "The index is not ready.", "content": {PROBLEM: {"schema": Problem.model_json_schema()}}},
 }
 
@@ -133,10 +136,16 @@ def create_app(settings: Settings, *, desk: Chipdesk | None = None) -> FastAPI:
             writer=body.writer,
         )
         if "text/event-stream" in request.headers.get("accept", ""):
-            return StreamingResponse(_events(answer), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+            return StreamingResponse(
+                _events(answer), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            )
         return Response(_ANSWER.dump_json(answer), media_type="application/json")
 
-    @app.get("/articles/{identity}", response_model=Article, responses={404: _PROBLEMS[422] | {"description": "No such article."}})
+    @app.get(
+        "/articles/{identity}",
+        response_model=Article,
+        responses={404: _PROBLEMS[422] | {"description": "No such article."}},
+    )
     def article(identity: str) -> Article:
         """One article with its full text; quotations are `text[start:end]`."""
         return desk.article(identity)
@@ -202,6 +211,7 @@ def _health(desk: Chipdesk) -> Health:
         return Health(ready=False, problem=str(error))
     return Health(
         ready=True,
+        problem=None,
         articles=manifest.articles,
         newest_article=manifest.newest_date,
         index_age_seconds=round(manifest.age),
@@ -263,4 +273,6 @@ def _http_problem(_: Request, error: Exception) -> Response:
 
 def _unexpected_problem(_: Request, error: Exception) -> Response:
     log.error("unexpected", exc_info=error)
-    return _problem(500, "Something unexpected happened", "This is a fault of Chipdesk; the server's log has the details.")
+    return _problem(
+        500, "Something unexpected happened", "This is a fault of Chipdesk; the server's log has the details."
+    )

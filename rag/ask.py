@@ -102,7 +102,9 @@ class Chipdesk:
         if writer not in self._writers:
             raise BadRequest(f"There is no writer {writer!r}.", f"Choose one of {', '.join(sorted(self._writers))}.")
         if len(history) > self.settings.history_turns:
-            raise BadRequest(f"The history has {len(history)} messages.", f"Send the last {self.settings.history_turns}.")
+            raise BadRequest(
+                f"The history has {len(history)} messages.", f"Send the last {self.settings.history_turns}."
+            )
         index = self.index
         question, vector = self.read(text, language=language, filters=filters, history=history)
         evidence = self.evidence(question, vector)
@@ -117,11 +119,18 @@ class Chipdesk:
         reason = self._reason(question, vector, bool(chosen))
         nearest = _nearest(evidence, question)
         _, near = verify(ExtractiveWriter().write(question, nearest), nearest, least=0.0)
-        text = declined(reason, question.language, [item.article for item in nearest], index.catalog.span(), question.filters)
+        text = declined(
+            reason, question.language, [item.article for item in nearest], index.catalog.span(), question.filters
+        )
         return self._answer(index, question, started, writer, text, reason, [], near)
 
     def read(
-        self, text: str, *, language: Language | None = None, filters: Filters | None = None, history: Sequence[Turn] = ()
+        self,
+        text: str,
+        *,
+        language: Language | None = None,
+        filters: Filters | None = None,
+        history: Sequence[Turn] = (),
     ) -> tuple[Question, Vectors]:
         """The question as the query line sees it, and its unit vector of shape (dimension,)."""
         question = understand(

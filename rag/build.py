@@ -63,7 +63,7 @@ def build(
         ModelError: the embedding model cannot be loaded.
     """
     embedder = embedder or open_embedder(settings)
-    progress = progress or (lambda stage, done, total: None)
+    progress = progress or _silent
     with building(settings):
         # read
         corpus = read_corpus(settings.corpus, most_bytes=settings.article_bytes)
@@ -99,7 +99,9 @@ def build(
         folder = new_build(settings, before)
         write_catalog(folder, corpus.articles, chunks, first_rows, glossary)
         split = len(chunks)
-        write_store(folder, chunks, articles, vectors[:split], vectors[split:], _counter(progress, "store", len(chunks)))
+        write_store(
+            folder, chunks, articles, vectors[:split], vectors[split:], _counter(progress, "store", len(chunks))
+        )
         manifest = Manifest(
             format=FORMAT,
             build=folder.name,
@@ -173,6 +175,10 @@ def _up_to_date(manifest: Manifest, settings: Settings, embedder: Embedder, dige
 def _digest(articles: Sequence[Article], glossary: Glossary) -> str:
     parts = [f"{article.id} {article.digest}" for article in articles] + [repr(entry) for entry in glossary.entries]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _silent(_stage: str, _done: int, _total: int) -> None:
+    """For callers that do not want to know."""
 
 
 def _counter(progress: Progress, stage: str, total: int) -> Callable[[int], None]:

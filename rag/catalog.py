@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from rag.errors import IndexDamaged
 from rag.glossary import Entry, Glossary
-from rag.types import Article, Chunk, Filters, Language, Mark, Source, Span
+from rag.types import Article, Chunk, Filters, Language, Mark, Said, Source, Span
 from rag.words import terms
 
 FILE: Final = "catalog.db"
@@ -26,13 +26,17 @@ TITLE_WEIGHT: Final = 0.5
 CONCEPT_WEIGHT: Final = 1.0
 """Weight of glossary ids against words."""
 _SCHEMA: Final = """
-CREATE TABLE articles (id TEXT PRIMARY KEY, event TEXT, language TEXT, day INTEGER, digest TEXT, record TEXT);
+CREATE TABLE articles (
+    id TEXT PRIMARY KEY, event TEXT, language TEXT, day INTEGER, digest TEXT, record TEXT,
+    title TEXT, whole TEXT   -- [terms, concepts] of the title and of everything
+);
 CREATE INDEX articles_by_event ON articles (event);
 CREATE TABLE labels (article TEXT, kind TEXT, value TEXT);
 CREATE INDEX labels_by_value ON labels (kind, value);
 CREATE TABLE chunks (
     row INTEGER PRIMARY KEY, id TEXT UNIQUE, article TEXT, start INTEGER, stop INTEGER,
     sentences TEXT,          -- [[start, end, quotable], ...]
+    said TEXT,               -- [[terms, concepts], ...], one of each per sentence, words separated by spaces
     first INTEGER            -- row of its first sentence in sentences.npy
 );
 CREATE INDEX chunks_by_article ON chunks (article);
@@ -73,18 +77,41 @@ class Catalog:
     def articles(self, filters: Filters | None = None) -> list[Article]:
         """All articles that the filters allow, newest first."""
         where, values = _where(filters or Filters(), None)
-        return [_article(record) for (record,) in self._rows(f"SELECT record FROM articles {where} ORDER BY day DESC, id", values)]
+        return [
+            _article(record)
+            for (record,) in self._rows(f"SELECT record FROM articles {where} ORDER BY day DESC, id", values)
+        ]
 
     def chunks(self, rows: Sequence[int]) -> dict[int, tuple[Chunk, int]]:
         """Row -> (chunk, row of its first sentence) for each row that exists."""
         marks = ",".join("?" * len(rows))
         statement = f"SELECT row, id, article, start, stop, sentences, first FROM chunks WHERE row IN ({marks})"
         return {
-            row: (Chunk(identity, article, start, end, tuple(Span(a, b, bool(q)) for a, b, q in json.loads(spans))), first)
+            row: (
+                Chunk(identity, article, start, end, tuple(Span(a, b, bool(q)) for a, b, q in json.loads(spans))),
+                first,
+            )
             for row, identity, article, start, end, spans, first in self._rows(statement, list(rows))
         }
 
-    def search(self, query: Sequence[str], concepts: Sequence[str], language: Language, k: int, filters: Filters) -> list[tuple[int, float]]:
+    def rows_of(self, article: str) -> list[int]:
+        """The rows of an article's chunks in reading order."""
+        return [row for (row,) in self._rows("SELECT row FROM chunks WHERE article = ? ORDER BY row", (article,))]
+
+    def said(self, rows: Sequence[int]) -> dict[int, tuple[list[Said], Said, Said]]:
+        """Row -> what each of the chunk's sentences mentions, what the article's title does, and what all of it does."""
+        marks = ",".join("?" * len(rows))
+        statement = f"""
+            SELECT chunks.row, chunks.said, articles.title, articles.whole
+            FROM chunks JOIN articles ON articles.id = chunks.article WHERE chunks.row IN ({marks})"""
+        return {
+            row: ([_said(pair) for pair in json.loads(sentences)], _said(json.loads(title)), _said(json.loads(whole)))
+            for row, sentences, title, whole in self._rows(statement, list(rows))
+        }
+
+    def search(
+        self, query: Sequence[str], concepts: Sequence[str], language: Language, k: int, filters: Filters
+    ) -> list[tuple[int, float]]:
         """Chunk rows by BM25, best first: [(row, score)], score > 0, higher is better; only chunks that match a term.
 
         Args:
@@ -146,20 +173,28 @@ def write_catalog(
     try:
         db.executescript(_SCHEMA)
         by_id = {article.id: article for article in articles}
-        for article in by_id.values():
-            record = json.dumps(asdict(article) | {"published": article.published.isoformat()}, ensure_ascii=False)
-            day = as_number(article.published)
-            db.execute(
-                "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?)",
-                (article.id, article.event, article.language, day, article.digest, record),
-            )
-            labels = [("publisher", name) for name in article.publishers] + [("topic", name) for name in article.topics]
-            db.executemany("INSERT INTO labels VALUES (?, ?, ?)", [(article.id, kind, value) for kind, value in labels])
+        whole: dict[str, Said] = {}
+        titles = {article.id: say(article.title, article.language, glossary) for article in by_id.values()}
         for row, (chunk, first) in enumerate(zip(chunks, first_rows, strict=True)):
             article = by_id[chunk.article]
-            text = article.text[chunk.start : chunk.end]
+            said = [say(article.text[span.start : span.end], article.language, glossary) for span in chunk.sentences]
+            for part in said:
+                whole[article.id] = whole.get(article.id, titles[article.id]) | part
             spans = json.dumps([[span.start, span.end, int(span.quotable)] for span in chunk.sentences])
-            db.execute("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)", (row, chunk.id, article.id, chunk.start, chunk.end, spans, first))
+            db.execute(
+                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    row,
+                    chunk.id,
+                    article.id,
+                    chunk.start,
+                    chunk.end,
+                    spans,
+                    json.dumps([_packed(part) for part in said]),
+                    first,
+                ),
+            )
+            text = article.text[chunk.start : chunk.end]
             db.execute(
                 f"INSERT INTO words_{article.language} (rowid, title, body, concepts) VALUES (?, ?, ?, ?)",
                 (
@@ -169,10 +204,39 @@ def write_catalog(
                     " ".join(glossary.concepts(f"{article.title}\n{text}", article.language)),
                 ),
             )
-        db.executemany("INSERT INTO glossary VALUES (?)", [(json.dumps(asdict(entry), ensure_ascii=False),) for entry in glossary.entries])
+        for article in by_id.values():
+            record = json.dumps(asdict(article) | {"published": article.published.isoformat()}, ensure_ascii=False)
+            entities = say(" ".join(article.entities), article.language, glossary)
+            everything = whole.get(article.id, titles[article.id]) | entities
+            db.execute(
+                "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    article.id, article.event, article.language, as_number(article.published), article.digest, record,
+                    json.dumps(_packed(titles[article.id])), json.dumps(_packed(everything)),
+                ),
+            )  # fmt: skip
+            labels = [("publisher", name) for name in article.publishers] + [("topic", name) for name in article.topics]
+            db.executemany("INSERT INTO labels VALUES (?, ?, ?)", [(article.id, kind, value) for kind, value in labels])
+        db.executemany(
+            "INSERT INTO glossary VALUES (?)",
+            [(json.dumps(asdict(entry), ensure_ascii=False),) for entry in glossary.entries],
+        )
         db.commit()
     finally:
         db.close()
+
+
+def say(text: str, language: Language, glossary: Glossary) -> Said:
+    """What `text` mentions."""
+    return Said(frozenset(terms(text, language)), frozenset(glossary.concepts(text, language)))
+
+
+def _packed(said: Said) -> list[str]:
+    return [" ".join(sorted(said.terms)), " ".join(sorted(said.concepts))]
+
+
+def _said(packed: Sequence[str]) -> Said:
+    return Said(frozenset(packed[0].split()), frozenset(packed[1].split()))
 
 
 def as_number(day: date) -> int:
@@ -199,7 +263,9 @@ def _where(filters: Filters, language: Language | None) -> tuple[str, list[objec
     for kind, wanted in (("publisher", filters.publishers), ("topic", filters.topics)):
         if wanted:
             marks = ",".join("?" * len(wanted))
-            conditions.append(f"articles.id IN (SELECT article FROM labels WHERE kind = '{kind}' AND value IN ({marks}))")
+            conditions.append(
+                f"articles.id IN (SELECT article FROM labels WHERE kind = '{kind}' AND value IN ({marks}))"
+            )
             values.extend(wanted)
     return ("WHERE " + " AND ".join(conditions) if conditions else ""), values
 

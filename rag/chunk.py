@@ -37,7 +37,7 @@ _ORDINAL_NOUNS: Final = frozenset(
     "lesung runde phase stufe version juror liga bundesliga senat weltkrieg us-präsident präsident".split()
 )
 _STARTERS: Final = frozenset(
-    word.capitalize() for language in ("de", "en") for word in STOPWORDS[language] if len(word) > 1  # type: ignore[index]
+    word.capitalize() for language in ("de", "en") for word in STOPWORDS[language] if len(word) > 1
 ) | frozenset(
     "A I Laut Dem Allerdings Zudem Auch Trotz Während Wegen Seitdem Dennoch Damals Insgesamt Zuvor Später According "
     "However Meanwhile Although Since Despite Earlier Later Last Under".split()

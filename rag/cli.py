@@ -64,7 +64,9 @@ def build(
     corpus: Corpus = None,
     index: IndexDir = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Embed everything again.")] = False,
-    audit: Annotated[bool, typer.Option("--audit", help="Afterwards check that every stored vector can be found.")] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Afterwards check that every stored vector can be found.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring the index up to date with the corpus; only what changed is embedded."""
@@ -89,7 +91,13 @@ def _build(settings: Settings, *, fresh: bool = False, as_json: bool = False) ->
     from rag.build import build as run
 
     labels = {"embed": "Embedding", "store": "Storing  "}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=err, transient=not err.is_terminal) as bar:
         tasks: dict[str, Any] = {}
 
@@ -103,12 +111,23 @@ def _build(settings: Settings, *, fresh: bool = False, as_json: bool = False) ->
         from rag.index import as_json as manifest_json
 
         counts = {name: getattr(report, name) for name in ("changed", "added", "updated", "removed")}
-        _print_json({**counts, "problems": [str(problem) for problem in report.problems], "manifest": manifest_json(report.manifest)})
+        _print_json(
+            {
+                **counts,
+                "problems": [str(problem) for problem in report.problems],
+                "manifest": manifest_json(report.manifest),
+            }
+        )
     else:
         manifest = report.manifest
         if report.changed:
-            changes = [f"{count} {name}" for name in ("added", "updated", "removed") if (count := getattr(report, name))]
-            err.print(f"Indexed {manifest.articles:,} articles in {manifest.chunks:,} chunks" + (f": {', '.join(changes)}." if changes else "."))
+            changes = [
+                f"{count} {name}" for name in ("added", "updated", "removed") if (count := getattr(report, name))
+            ]
+            err.print(
+                f"Indexed {manifest.articles:,} articles in {manifest.chunks:,} chunks"
+                + (f": {', '.join(changes)}." if changes else ".")
+            )
         else:
             err.print(f"The index is up to date: {manifest.articles:,} articles.")
     _print_problems(report.problems)
@@ -152,7 +171,9 @@ def check(corpus: Corpus = None, as_json: Json = False) -> None:
 
 @app.command()
 def add(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=".md or .txt files.", exists=True, dir_okay=False)],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help=".md or .txt files.", exists=True, dir_okay=False)
+    ],
     title: Annotated[str | None, typer.Option(help="Headline.", show_default="derived")] = None,
     published: Annotated[str | None, typer.Option(help="Date, YYYY-MM-DD.", show_default="derived")] = None,
     language: Annotated[str | None, typer.Option(help="de or en.", show_default="derived")] = None,
@@ -206,8 +227,12 @@ def add(
 @app.command()
 def ask(
     question: Annotated[list[str], typer.Argument(metavar="QUESTION", help="In German or English.")],
-    language: Annotated[str | None, typer.Option(help="Language of the answer, de or en.", show_default="the question's")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only articles from this day on.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of the answer, de or en.", show_default="the question's")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only articles from this day on.")
+    ] = None,
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only articles up to this day.")] = None,
     publisher: Annotated[list[str] | None, typer.Option(help="Only this outlet; may be repeated.")] = None,
     topic: Annotated[list[str] | None, typer.Option(help="Only this topic; may be repeated.")] = None,
@@ -242,7 +267,10 @@ def serve(
     settings = load(host=host, port=port, corpus=corpus, index=index)
 
     def announce(address: str) -> None:
-        err.print(f"Chipdesk listens on [bold]{address}[/] (chat), {address}/ask and {address}/docs. Stop it with Ctrl+C.", soft_wrap=True)
+        err.print(
+            f"Chipdesk listens on [bold]{address}[/] (chat), {address}/ask and {address}/docs. Stop it with Ctrl+C.",
+            soft_wrap=True,
+        )
 
     run(settings, announce=announce)
 
@@ -257,7 +285,11 @@ def _print_answer(answer: Answer) -> None:
     german = answer.language == "de"
     out.print()
     if answer.abstained:
-        out.print(Padding(Text.assemble(("Keine Antwort. " if german else "No answer. ", "bold yellow"), answer.answer), (0, 2)))
+        out.print(
+            Padding(
+                Text.assemble(("Keine Antwort. " if german else "No answer. ", "bold yellow"), answer.answer), (0, 2)
+            )
+        )
     else:
         lead = answer.answer[: answer.answer.find(answer.sentences[0].text)].strip()
         text = Text(f"{lead}\n" if lead else "", style="italic")
@@ -340,7 +372,7 @@ def bench(
 def _progress_line() -> Callable[[str], None]:
     """Shows what is being done on one line, on a terminal only."""
     if not err.is_terminal:
-        return lambda message: None
+        return lambda _: None
     status = err.status("")
     status.start()
 
@@ -354,7 +386,9 @@ def _progress_line() -> Callable[[str], None]:
 
 def _print_tables(tables: list[tuple[str, list[str], list[list[str]]]]) -> None:
     for title, heads, rows in tables:
-        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        table = Table(
+            title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        )
         for position, head in enumerate(heads):
             table.add_column(head, justify="left" if position == 0 else "right")
         for row in rows:

@@ -71,8 +71,8 @@ class SentenceTransformerEmbedder:
         import transformers
         from sentence_transformers import SentenceTransformer
 
-        transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        transformers.utils.logging.disable_progress_bar()
+        transformers.utils.logging.set_verbosity_error()
         if self._threads:
             torch.set_num_threads(self._threads)
         try:
@@ -162,7 +162,9 @@ class BundledE5:
         if not texts:
             return np.empty((0, weights.DIMENSION), np.float32)
         with self._lock:
-            return _unit(np.asarray(self._small.encode([text.replace("\x00", " ") for text in texts], question), np.float32))
+            return _unit(
+                np.asarray(self._small.encode([text.replace("\x00", " ") for text in texts], question), np.float32)
+            )
 
 
 def _unit(vectors: Vectors) -> Vectors:

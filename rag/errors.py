@@ -1,18 +1,18 @@
 """What can go wrong, as a tree. Every message says what happened; `repair` says what to do next.
 
-    ChipdeskError
-    +-- BadRequest (422)        the question or a filter cannot be used as given
-    +-- UnknownArticle (404)    no article with that id
-    +-- CorpusError (500)       a corpus folder that cannot be read at all
-    |   +-- ArticleError        one article file that cannot be used: names file, line and field
-    +-- IndexError_ (503)       questions cannot be answered right now
-    |   +-- IndexMissing        nothing has been built yet
-    |   +-- IndexMismatch       built by another model, dimension or chunker
-    |   +-- IndexDamaged        files of the build are gone or do not fit together
-    |   +-- IndexBusy (409)     another process is building
-    +-- ModelError (503)        the embedding model cannot be loaded
-    +-- SettingsError (500)     an unknown or impossible setting
-    +-- PortInUse (500)         the server's address is taken
+ChipdeskError
++-- BadRequest (422)        the question or a filter cannot be used as given
++-- UnknownArticle (404)    no article with that id
++-- CorpusError (500)       a corpus folder that cannot be read at all
+|   +-- ArticleError        one article file that cannot be used: names file, line and field
++-- NotReady (503)       questions cannot be answered right now
+|   +-- IndexMissing        nothing has been built yet
+|   +-- IndexMismatch       built by another model, dimension or chunker
+|   +-- IndexDamaged        files of the build are gone or do not fit together
+|   +-- IndexBusy (409)     another process is building
++-- ModelError (503)        the embedding model cannot be loaded
++-- SettingsError (500)     an unknown or impossible setting
++-- PortInUse (500)         the server's address is taken
 """
 
 from __future__ import annotations
@@ -68,24 +68,24 @@ class ArticleError(CorpusError):
         self.problem = message
 
 
-class IndexError_(ChipdeskError):
+class NotReady(ChipdeskError):
     status = 503
     title = "The index is not ready"
 
 
-class IndexMissing(IndexError_):
+class IndexMissing(NotReady):
     pass
 
 
-class IndexMismatch(IndexError_):
+class IndexMismatch(NotReady):
     pass
 
 
-class IndexDamaged(IndexError_):
+class IndexDamaged(NotReady):
     pass
 
 
-class IndexBusy(IndexError_):
+class IndexBusy(NotReady):
     status = 409
     title = "The index is being built"
 

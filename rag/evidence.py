@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import reduce
+from operator import or_
 from typing import Final, Protocol
 
 from rag.glossary import Glossary
-from rag.types import Evidence, Hit, Language, Question, Vectors
-from rag.words import fold, language_of, stem, terms, tokens
+from rag.types import LANGUAGES, Evidence, Hit, Language, Question, Said, Vectors
+from rag.words import fold, language_of, terms, tokens
 
 FEATURES: Final = (
     "sentence_cosine", "chunk_cosine", "lead_over_rest", "rank", "coverage", "context_coverage", "cross_coverage",
-    "names_in_sentence", "names_in_context", "names_missing", "numbers_missing", "number_wanted", "date_wanted", "cause_wanted",
+    "cross_context",    "names_in_sentence", "names_in_context", "names_missing", "numbers_missing", "number_wanted", "date_wanted", "cause_wanted",
     "person_wanted", "saying_wanted", "same_language", "first_sentence",
 )  # fmt: skip
 WEIGHTS: Final[dict[str, float]] = {
     "bias": -3.2, "sentence_cosine": 1.2, "chunk_cosine": 0.5, "lead_over_rest": 0.8, "rank": 0.8, "coverage": 1.0,
-    "context_coverage": 1.0, "cross_coverage": 1.0, "names_in_sentence": 0.6, "names_in_context": 0.8,
+    "context_coverage": 1.0, "cross_coverage": 1.0, "cross_context": 0.5, "names_in_sentence": 0.6, "names_in_context": 0.8,
     "names_missing": -2.5, "numbers_missing": -0.8, "number_wanted": 0.6, "date_wanted": 0.5, "cause_wanted": 0.6,
     "person_wanted": 0.3, "saying_wanted": 0.2, "same_language": 0.0, "first_sentence": 0.2,
 }  # fmt: skip
@@ -59,9 +60,10 @@ _PERSON = re.compile(r"\b[A-ZÄÖÜ][\wäöüß’'-]+ (?:[A-Z]\. )?[A-ZÄÖÜ][
 class Measured(Protocol):
     """What measuring sentences needs of an index."""
 
-    glossary: Glossary
-
+    @property
+    def glossary(self) -> Glossary: ...
     def sentence_cosines(self, vector: Vectors, first: int, count: int) -> Vectors: ...
+    def said(self, rows: Sequence[int]) -> dict[int, tuple[list[Said], Said, Said]]: ...
     def rarity(self, term: str, language: Language) -> float: ...
 
 
@@ -75,20 +77,21 @@ def find_evidence(question: Question, vector: Vectors, hits: Sequence[Hit], inde
         index: knows sentence vectors, term rarity and the glossary.
     """
     asked = _Asked.of(question, index)
+    mentioned = index.said([hit.row for hit in hits])
     measured: list[tuple[Hit, int, dict[str, float]]] = []
     for rank, hit in enumerate(hits):
         cosines = index.sentence_cosines(vector, hit.first, len(hit.chunk.sentences))
-        context = _Said.of(hit.article.title + "\n" + hit.article.text[hit.chunk.start : hit.chunk.end], hit.article.language, index.glossary)
-        whole = fold(hit.article.title + "\n" + hit.article.text + " " + " ".join(hit.article.entities))
+        sentences, title, whole = mentioned[hit.row]
+        context = reduce(or_, sentences, title)
         for position, span in enumerate(hit.chunk.sentences):
             if span.quotable:
                 text = hit.article.text[span.start : span.end]
-                features = _measure(asked, text, hit, context, whole)
+                features = _measure(asked, text, hit, sentences[position], context, whole)
                 features["sentence_cosine"] = (float(cosines[position]) - COSINE_CENTRE) / COSINE_SCALE
                 features["rank"] = 1.0 / (1 + rank)
                 features["first_sentence"] = float(span.start == 0)
                 measured.append((hit, position, features))
-    for language in ("de", "en"):
+    for language in LANGUAGES:
         # one language's cosines are higher than the other's throughout: compare within
         group = [features for hit, _, features in measured if hit.article.language == language]
         mean = sum(features["sentence_cosine"] for features in group) / max(1, len(group))
@@ -119,7 +122,11 @@ def choose(question: Question, evidence: Sequence[Evidence], *, most: int, least
     """
     if not evidence or evidence[0].support < least:
         return []
-    own = {item.article.event for item in evidence if item.article.language == question.language and item.support >= least * OWN_LANGUAGE_EASE}
+    own = {
+        item.article.event
+        for item in evidence
+        if item.article.language == question.language and item.support >= least * OWN_LANGUAGE_EASE
+    }
     usable = [item for item in evidence if item.article.language == question.language or item.article.event not in own]
     best = usable[0]
     chosen = [best]
@@ -154,28 +161,6 @@ def _same_statement(one: str, other: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """A text as the measurements see it."""
-
-    terms: frozenset[str]
-    concepts: frozenset[str]
-
-    @classmethod
-    def of(cls, text: str, language: Language, glossary: Glossary) -> _Said:
-        return cls(frozenset(_terms(text, language)), frozenset(_concepts(text, language, glossary)))
-
-
-@lru_cache(maxsize=20_000)
-def _terms(text: str, language: Language) -> tuple[str, ...]:
-    return tuple(terms(text, language))
-
-
-@lru_cache(maxsize=20_000)
-def _concepts(text: str, language: Language, glossary: Glossary) -> tuple[str, ...]:
-    return tuple(glossary.concepts(text, language))
-
-
-@dataclass(frozen=True, slots=True)
 class _Asked:
     """A question as the measurements see it."""
 
@@ -184,51 +169,56 @@ class _Asked:
     terms: dict[str, float]
     """Index terms in the question's own language with their rarity."""
     concepts: dict[str, float]
-    names: tuple[tuple[str, ...], ...]
-    """The folded words of each name."""
-    name_concepts: tuple[str | None, ...]
-    """Glossary id of each name, where it has one."""
-    numbers: tuple[str, ...]
+    """Glossary ids the question names; names weigh more than terms."""
+    names: tuple[tuple[frozenset[str], dict[Language, frozenset[str]]], ...]
+    """For each name the glossary ids it stands for, and its index terms in either language."""
+    numbers: frozenset[str]
     """Years and bare numbers the question mentions."""
-    glossary: Glossary
 
     @classmethod
     def of(cls, question: Question, index: Measured) -> _Asked:
         text = question.standalone
         language = language_of(text, default=question.language)
-        words = {term: index.rarity(term, language) for term in terms(text, language)}
-        mentions = list(index.glossary.mentions(text, language))
-        ids = {words: entry.id for entry, words in mentions}
         return cls(
             question=question,
             language=language,
-            terms=words,
-            concepts={entry.id: 1.0 if entry.kind == "term" else 2.0 for entry, _ in mentions},
-            names=tuple(tuple(fold(word) for word in tokens(name)) for name in question.names),
-            name_concepts=tuple(ids.get(name) for name in question.names),
-            numbers=tuple(word for word in tokens(text) if word.isdigit() and len(word) > 1),
-            glossary=index.glossary,
+            terms={term: index.rarity(term, language) for term in terms(text, language)},
+            concepts={
+                entry.id: TERM_WEIGHT if entry.kind == "term" else NAME_WEIGHT
+                for entry, _ in index.glossary.mentions(text, language)
+            },
+            names=tuple(
+                (
+                    frozenset(index.glossary.concepts(name, language)),
+                    {each: frozenset(terms(name, each, keep_stopwords=True)) for each in LANGUAGES},
+                )
+                for name in question.names
+            ),
+            numbers=frozenset(word for word in tokens(text) if word.isdigit() and len(word) > 1),
         )
 
 
-def _measure(asked: _Asked, text: str, hit: Hit, context: _Said, whole: str) -> dict[str, float]:
+TERM_WEIGHT: Final = 1.0
+NAME_WEIGHT: Final = 2.0
+
+
+def _measure(asked: _Asked, text: str, hit: Hit, said: Said, context: Said, whole: Said) -> dict[str, float]:
     language = hit.article.language
-    said = _Said.of(text, language, asked.glossary)
     same = language == asked.language
-    folded, folded_context = fold(text), fold(hit.article.title) + " " + fold(hit.article.text[hit.chunk.start : hit.chunk.end])
-    names_in_sentence = [_named(asked, i, folded, said) for i in range(len(asked.names))]
-    names_in_context = [_named(asked, i, folded_context, context) for i in range(len(asked.names))]
-    names_in_article = [_named(asked, i, whole, context) for i in range(len(asked.names))]
     wants = asked.question.wants
+    published = str(hit.article.published)
     return {
         "chunk_cosine": (hit.cosine - COSINE_CENTRE) / COSINE_SCALE,
         "coverage": _share(asked.terms, said.terms) if same else 0.0,
-        "context_coverage": _share(asked.terms, context.terms | said.terms) if same else 0.0,
-        "cross_coverage": 0.0 if same else _share(asked.concepts, said.concepts | context.concepts),
-        "names_in_sentence": _mean(names_in_sentence),
-        "names_in_context": _mean(names_in_context),
-        "names_missing": float(sum(not found for found in names_in_article)),
-        "numbers_missing": float(sum(number not in whole and number not in str(hit.article.published) for number in asked.numbers)),
+        "context_coverage": _share(asked.terms, context.terms) if same else 0.0,
+        "cross_coverage": 0.0 if same else _share(asked.concepts, said.concepts),
+        "cross_context": 0.0 if same else _share(asked.concepts, context.concepts),
+        "names_in_sentence": _named(asked, said, language),
+        "names_in_context": _named(asked, context, language),
+        "names_missing": 1.0 - _named(asked, whole, language),
+        "numbers_missing": float(
+            sum(number not in whole.terms and number not in published for number in asked.numbers)
+        ),
         "number_wanted": _wanted("how_many" in wants, bool(_NUMBER.search(_without_codes(text)))),
         "date_wanted": _wanted("when" in wants, bool(_DATE.search(text))),
         "cause_wanted": _wanted("why" in wants, bool(_CAUSE.search(text))),
@@ -238,23 +228,13 @@ def _measure(asked: _Asked, text: str, hit: Hit, context: _Said, whole: str) -> 
     }
 
 
-def _named(asked: _Asked, position: int, folded: str, said: _Said) -> bool:
-    concept = asked.name_concepts[position]
-    if concept is not None and concept in said.concepts:
-        return True
-    return all(_contains(folded, word) for word in asked.names[position])
-
-
-def _contains(folded: str, word: str) -> bool:
-    """Whole words only for short names ("R2" is not in "R21"); longer ones may carry an ending ("Huaweis")."""
-    pattern = _name_pattern(word)
-    return bool(pattern(folded))
-
-
-@lru_cache(maxsize=4_000)
-def _name_pattern(word: str) -> Callable[[str], re.Match[str] | None]:
-    ending = r"(?:'?s|n|en|er|es)?" if len(word) > 3 and not _NUMBER.search(word) else r"(?:'?s)?"
-    return re.compile(rf"(?<![^\W_]){re.escape(word)}{ending}(?![^\W_])").search
+def _named(asked: _Asked, said: Said, language: Language) -> float:
+    """Share of the question's names that a text mentions, 0..1; 1 where the question has none."""
+    if not asked.names:
+        return 1.0
+    return sum(bool(ids & said.concepts) or words[language] <= said.terms for ids, words in asked.names) / len(
+        asked.names
+    )
 
 
 def _without_codes(text: str) -> str:
@@ -266,10 +246,6 @@ def _share(asked: dict[str, float], found: frozenset[str]) -> float:
     """Share of the asked weight that was found, 0..1; 0.5 where nothing was asked that could be found."""
     total = sum(asked.values())
     return sum(weight for key, weight in asked.items() if key in found) / total if total else 0.5
-
-
-def _mean(values: Sequence[bool]) -> float:
-    return sum(values) / len(values) if values else 1.0
 
 
 def _wanted(asked: bool, given: bool) -> float:

@@ -41,7 +41,7 @@ class Entry:
         return self.de if language == "de" else self.en
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Glossary:
     """All entries, with lookup by name. Matching is by word stems, the longest name first."""
 
@@ -117,7 +117,13 @@ def read_glossary(corpus: Path) -> tuple[Glossary, list[ArticleError]]:
 
 
 def _entry(value: object) -> Entry:
-    if not isinstance(value, dict) or not {"id", "kind", "en", "de"} <= value.keys() <= {"id", "kind", "en", "de", "case"}:
+    if not isinstance(value, dict) or not {"id", "kind", "en", "de"} <= value.keys() <= {
+        "id",
+        "kind",
+        "en",
+        "de",
+        "case",
+    }:
         raise ValueError("an entry is {id, kind, en: [names], de: [names]} and perhaps case: true")
     if not _ID.fullmatch(str(value["id"])):
         raise ValueError(f"id {value['id']!r} must be words in lower case joined by '-'")

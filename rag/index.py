@@ -33,9 +33,9 @@ from rag.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
 from rag.glossary import Glossary
 from rag.settings import Settings, home
 from rag.store import Store
-from rag.types import Article, Chunk, Filters, Language, Vectors
+from rag.types import Article, Chunk, Filters, Language, Said, Vectors
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Layout of the files below index/; raised with every change that older code could not read."""
 MANIFEST: Final = "manifest.json"
 
@@ -118,6 +118,9 @@ class Index:
     def chunks(self, rows: Sequence[int]) -> dict[int, tuple[Chunk, int]]:
         return self.catalog.chunks(rows)
 
+    def said(self, rows: Sequence[int]) -> dict[int, tuple[list[Said], Said, Said]]:
+        return self.catalog.said(rows)
+
     def article(self, identity: str) -> Article | None:
         return self.catalog.article(identity)
 
@@ -144,7 +147,9 @@ def read_manifest(settings: Settings) -> Manifest:
     except FileNotFoundError:
         raise IndexMissing(f"There is no index in {settings.index}.", f"Build it with `{command(settings)}`.") from None
     except (OSError, ValueError) as error:
-        raise IndexDamaged(f"{path} cannot be read: {error}.", f"Rebuild it with `{command(settings, '--fresh')}`.") from error
+        raise IndexDamaged(
+            f"{path} cannot be read: {error}.", f"Rebuild it with `{command(settings, '--fresh')}`."
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise IndexMismatch(
             f"The index in {settings.index} has another format than this version of Chipdesk reads.",
@@ -177,7 +182,7 @@ def write_manifest(settings: Settings, manifest: Manifest) -> None:
         json.dump(asdict(manifest), file, indent=1)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(scratch, settings.index / MANIFEST)
+    scratch.replace(settings.index / MANIFEST)
 
 
 @contextmanager
@@ -192,7 +197,9 @@ def building(settings: Settings) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise IndexBusy(f"Another process is building in {settings.index}.", "Wait until it is done and try again.") from None
+        raise IndexBusy(
+            f"Another process is building in {settings.index}.", "Wait until it is done and try again."
+        ) from None
     try:
         yield
     finally:

@@ -43,7 +43,7 @@ class Memory:
             progress: called with the number of texts that became available since the last call.
         """
         keys = [self._key(text) for text in texts]
-        missing = [i for i in self._missing(keys)]
+        missing = self._missing(keys)
         progress(len(texts) - len(missing))
         # all batches share one decision of the embedder (which engine is worth starting), so it sees the whole first
         if sum(len(texts[i]) for i in missing) and len(missing) <= BATCH:
@@ -52,7 +52,7 @@ class Memory:
             missing.sort(key=lambda i: len(texts[i]))
             for at in range(0, len(missing), BATCH):
                 self._embed(texts, keys, missing[at : at + BATCH], progress)
-        found = {key: vector for key, vector in self._lookup(keys)}
+        found = dict(self._lookup(keys))
         rows = [np.frombuffer(found[key], np.float32) for key in keys]
         return np.vstack(rows) if rows else np.empty((0, 0), np.float32)
 

@@ -22,7 +22,9 @@ def some_other_language(asked: Language) -> str:
     return "Some of the evidence exists in German only and is quoted as it stands:"
 
 
-def declined(reason: Reason, language: Language, nearest: list[Article], covered: tuple[date, date] | None, filters: Filters) -> str:
+def declined(
+    reason: Reason, language: Language, nearest: list[Article], covered: tuple[date, date] | None, filters: Filters
+) -> str:
     """Why there is no answer, and what there is instead."""
     german = language == "de"
     if covered is None:
@@ -56,7 +58,12 @@ def declined(reason: Reason, language: Language, nearest: list[Article], covered
             "Das Korpus beantwortet diese Frage nicht." if german else "The corpus does not answer this question."
         )
     if nearest:
-        titles = "; ".join(f"„{a.title}“ ({written(a.published, language, a.precision)})" if german else f"“{a.title}” ({written(a.published, language, a.precision)})" for a in nearest)
+        titles = "; ".join(
+            f"„{a.title}“ ({written(a.published, language, a.precision)})"
+            if german
+            else f"“{a.title}” ({written(a.published, language, a.precision)})"
+            for a in nearest
+        )
         parts.append(f"Am nächsten kommen: {titles}." if german else f"The nearest coverage: {titles}.")
     parts.append(f"Es reicht von {first} bis {last}." if german else f"It covers {first} to {last}.")
     return " ".join(parts)

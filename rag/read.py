@@ -23,9 +23,7 @@ from rag.types import Article, Language, Mark, Precision, Source, Status
 from rag.words import language_of
 
 SUFFIXES: Final = (".md", ".txt")
-FIELDS: Final = frozenset(
-    "id event language title published date_precision topics entities status sources".split()
-)
+FIELDS: Final = frozenset("id event language title published date_precision topics entities status sources".split())
 SOURCE_FIELDS: Final = frozenset("publisher title url published language".split())
 TITLE_CHARS: Final = 300
 """Longest title, in characters; the longest headline seen in the dossier has 150."""
@@ -80,11 +78,12 @@ def read_corpus(folder: Path, *, most_bytes: int) -> Corpus:
             article = read_article(path, most_bytes=most_bytes)
             if topics:
                 _check_topics(path, article, topics)
-            if article.id in found:
-                first = found[article.id][1]
-                raise ArticleError(path, f"{article.id!r} is already the id of {first}", field="id")
         except ArticleError as error:
             problems.append(error)
+            continue
+        if article.id in found:
+            first = found[article.id][1]
+            problems.append(ArticleError(path, f"{article.id!r} is already the id of {first}", field="id"))
         else:
             found[article.id] = (article, path)
     return Corpus(tuple(found[key][0] for key in sorted(found)), tuple(problems))
@@ -105,7 +104,7 @@ def read_topics(folder: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
     try:
-        loaded = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)
+        loaded = yaml.safe_load(path.read_text("utf-8"))
         return {str(key): {"de": str(names["de"]), "en": str(names["en"])} for key, names in loaded.items()}
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
         raise CorpusError(f"{path} is not a list of topics with a `de` and an `en` name: {error}.") from error
@@ -322,7 +321,9 @@ def _derived_id(path: Path, published: date, language: Language) -> str:
         name = name.replace(umlaut, letters)
     slug = re.sub(r"[^a-z0-9]+", "-", unicodedata.normalize("NFKD", name)).strip("-")[:80] or "article"
     slug = slug.removesuffix(f"-{language}")
-    return f"{slug}.{language}" if slug.startswith(published.isoformat()) else f"{published.isoformat()}-{slug}.{language}"
+    return (
+        f"{slug}.{language}" if slug.startswith(published.isoformat()) else f"{published.isoformat()}-{slug}.{language}"
+    )
 
 
 def _without_language(identity: str) -> str:
@@ -353,7 +354,8 @@ def _without_stray_date(body: str) -> tuple[str, str | None]:
 def _paragraphs(body: str) -> str:
     """Paragraphs separated by one blank line each; a hard-wrapped paragraph becomes one line, a heading loses its #."""
     blocks = (
-        re.sub(r"[ \t]*\n[ \t]*(?![-*•][ \t])", " ", block.strip()) for block in re.split(r"\n[ \t]*\n", _HEADING.sub("", body))
+        re.sub(r"[ \t]*\n[ \t]*(?![-*•][ \t])", " ", block.strip())
+        for block in re.split(r"\n[ \t]*\n", _HEADING.sub("", body))
     )
     return "\n\n".join(block for block in blocks if block)
 
@@ -380,9 +382,7 @@ def _marks(path: Path, raw: list[tuple[int, str]], count: int, body: str, first_
         yield Mark(offset, (int(number) - 1,))
 
 
-def _title(
-    meta: _Meta, known: Known, text: str, marks: tuple[Mark, ...]
-) -> tuple[str, str, tuple[Mark, ...]]:
+def _title(meta: _Meta, known: Known, text: str, marks: tuple[Mark, ...]) -> tuple[str, str, tuple[Mark, ...]]:
     """Title, text and marks; a first line that is plainly a headline becomes the title and leaves the text."""
     title = known.title or meta.text("title")
     if title:

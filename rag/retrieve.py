@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from rag.errors import IndexDamaged
 from rag.glossary import Glossary
 from rag.types import LANGUAGES, Article, Chunk, Filters, Hit, Language, Question, Vectors
 from rag.words import language_of, terms
@@ -23,8 +24,8 @@ CROSS_WEIGHT: Final = 0.33
 class Searchable(Protocol):
     """What retrieval needs of an index."""
 
-    glossary: Glossary
-
+    @property
+    def glossary(self) -> Glossary: ...
     def nearest(self, vector: Vectors, k: int, language: Language, filters: Filters) -> list[tuple[int, float]]: ...
     def cosines(self, vector: Vectors, rows: Sequence[int]) -> Vectors: ...
     def by_words(
@@ -92,6 +93,9 @@ def retrieve(
         for row in best:
             chunk, first = chunks[row]
             article = index.article(chunk.article)
-            assert article is not None, f"chunk {chunk.id} without its article"  # one catalogue holds both
+            if article is None:
+                raise IndexDamaged(
+                    f"Chunk {chunk.id} has no article.", "Rebuild the index with `chipdesk build --fresh`."
+                )
             found.append(Hit(chunk, article, row, first, scores[row] / most, cosines[row], word_scores.get(row, 0.0)))
     return sorted(found, key=lambda hit: (-hit.score, -hit.cosine, hit.row))

@@ -95,7 +95,9 @@ class Store:
         """Chunk ids that a search for their own vector does not find: empty for a sound index."""
         lost = []
         for identity, (metadata, vector) in self.contents().items():
-            found = self._collection.query(query_embeddings=[vector.tolist()], n_results=min(10, self._count), include=[])
+            found = self._collection.query(
+                query_embeddings=[vector.tolist()], n_results=min(10, self._count), include=[]
+            )
             if identity not in found["ids"][0]:
                 lost.append(str(metadata["chunk"]))
         return lost

@@ -108,6 +108,19 @@ class Chunk:
     sentences: tuple[Span, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text reduced to what it mentions."""
+
+    terms: frozenset[str]
+    """Index terms in the text's language (`rag.words.terms`)."""
+    concepts: frozenset[str]
+    """Ids of the glossary entries it names."""
+
+    def __or__(self, other: Said) -> Said:
+        return Said(self.terms | other.terms, self.concepts | other.concepts)
+
+
 # --- what a question becomes -----------------------------------------------------------------------------------------
 
 

@@ -17,10 +17,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 import shutil
 import struct
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,7 +97,7 @@ def unpacked(cache: Path) -> Path:
                 try:
                     _write_folder(_Packed(source), scratch)
                     shutil.rmtree(folder, ignore_errors=True)
-                    os.replace(scratch, folder)  # appears whole or not at all
+                    scratch.replace(folder)  # appears whole or not at all
                 finally:
                     shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
@@ -116,7 +116,9 @@ class _Packed:
         if self._data[:4] != b"E5S1":
             raise ModelError(f"{path} is not a packed e5 model.")
         self._at = 8
-        self.hidden, self.layers, self.heads, self.intermediate, self.vocabulary, self.positions, self.types = self._take("<7i")
+        self.hidden, self.layers, self.heads, self.intermediate, self.vocabulary, self.positions, self.types = (
+            self._take("<7i")
+        )
         (self.epsilon,) = self._take("<f")
         (self._block,) = self._take("<i")
         count, self.bos, self.eos, self.pad, self.unk = self._take("<5i")
@@ -125,7 +127,7 @@ class _Packed:
         self.scores = self._array("<f4", count)
         blob = self._data[self._at : self._at + blob_bytes]
         self._at += blob_bytes
-        self.pieces = [blob[a:b].decode("utf-8", "replace") for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+        self.pieces = [blob[a:b].decode("utf-8", "replace") for a, b in pairwise(offsets)]
         _, normal_bytes = self._take("<iI")
         self._at += normal_bytes  # the table is NFKC, which the tokenizers library has
         (tensors,) = self._take("<i")
@@ -149,9 +151,9 @@ class _Packed:
 
     def tensor(self, name: str, *shape: int) -> npt.NDArray[np.float32]:
         """A tensor as float32; quantised blocks are expanded."""
-        _, elements, offset = self._tensors[name]
+        kind, _, offset = self._tensors[name]
         wanted = int(np.prod(shape))
-        if self._tensors[name][0] == 0:
+        if kind == 0:
             return np.frombuffer(self._data, "<f4", wanted, offset).reshape(shape).copy()
         blocks = np.frombuffer(self._data, np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)]), wanted // 32, offset)
         values = np.empty((len(blocks), 32), np.float32)

@@ -57,9 +57,7 @@ def fold(word: str) -> str:
 
 
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
-_FOLDED_STOPWORDS: Final = {
-    language: frozenset(fold(word) for word in words) for language, words in STOPWORDS.items()
-}
+_FOLDED_STOPWORDS: Final = {language: frozenset(fold(word) for word in words) for language, words in STOPWORDS.items()}
 
 
 def tokens(text: str) -> list[str]:
@@ -77,7 +75,7 @@ def stem(word: str, language: Language) -> str:
         return word
     if word.endswith("'s"):
         word = word[:-2]
-    return _stemmers()[language].stemWord(word)
+    return str(_stemmers()[language].stemWord(word))
 
 
 def terms(text: str, language: Language, *, keep_stopwords: bool = False) -> list[str]:
@@ -94,9 +92,7 @@ _ONLY: Final[dict[Language, frozenset[str]]] = {
     - _FOLDED_STOPWORDS["en"]
     - frozenset("die des war man hat den hier bin bist dort gab gegen also mit mein wir".split())
     | frozenset("mit wir und der das ist nicht heute gestern neue neuen neuer jahr jahre wieviel wieviele".split()),
-    "en": _FOLDED_STOPWORDS["en"]
-    - _FOLDED_STOPWORDS["de"]
-    - frozenset("i s t me her she other her such".split())
+    "en": _FOLDED_STOPWORDS["en"] - _FOLDED_STOPWORDS["de"] - frozenset("i s t me her she other her such".split())
     | frozenset("the much many did does is are latest news new year years today company chips".split()),
 }
 _GERMAN_SHAPE = re.compile(r"(?:ung|ungen|keit|heit|lich|isch|ische|ischen|schaft|tät|chen|sch\w*|\w*[äöüß]\w*)$")

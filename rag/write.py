@@ -24,7 +24,13 @@ class ExtractiveWriter:
             lead = phrases.other_language(question.language)
         elif any(foreign):
             lead = phrases.some_other_language(question.language)
-        return Draft(lead, tuple((_shown(item, is_foreign), (i,)) for i, (item, is_foreign) in enumerate(zip(evidence, foreign, strict=True))))
+        return Draft(
+            lead,
+            tuple(
+                (_shown(item, is_foreign), (i,))
+                for i, (item, is_foreign) in enumerate(zip(evidence, foreign, strict=True))
+            ),
+        )
 
 
 def _shown(item: Evidence, foreign: bool) -> str:

@@ -1,0 +1,1 @@
+"""Measurement: metrics (pure), question sets, public benchmarks, speed."""

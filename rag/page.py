@@ -1,0 +1,144 @@
+"""Answers as HTML for the chat page. Every text that comes from outside is escaped here, and only here.
+
+Each `[n]` of an answer points to a card with the article behind it; the card holds the whole article with the quotation
+marked, so that a quote is read in its context with one click and without another request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import escape
+from typing import Final
+
+from rag.dates import written
+from rag.errors import ChipdeskError
+from rag.types import Answer, Article, Citation, Filters, Language, Source
+
+_LABELS: Final[dict[str, dict[Language, str]]] = {
+    "declined": {"de": "Keine Antwort", "en": "No answer"},
+    "problem": {"de": "Das ging nicht", "en": "That did not work"},
+    "nearest": {"de": "Am nächsten kommt", "en": "Nearest coverage"},
+    "evidence": {"de": "Belege", "en": "Evidence"},
+    "newest": {"de": "Neuester Beleg", "en": "Newest evidence"},
+    "filters": {"de": "Filter", "en": "Filters"},
+    "since": {"de": "ab", "en": "from"},
+    "until": {"de": "bis", "en": "to"},
+    "in": {"de": "auf", "en": "in"},
+    "de": {"de": "Deutsch", "en": "German"},
+    "en": {"de": "Englisch", "en": "English"},
+    "own": {"de": "eigener Artikel, keine Quelle angegeben", "en": "own article, no source given"},
+    "open": {"de": "Beleg {n} öffnen", "en": "Open evidence {n}"},
+}
+
+
+def question_html(text: str) -> str:
+    """What the user typed, as text."""
+    return f'<div class="asked">{_line(text)}</div>'
+
+
+def answer_html(answer: Answer, article: Callable[[str], Article], *, key: str, filters: Filters) -> str:
+    """An answer or an abstention with its source cards.
+
+    Args:
+        answer: from `Chipdesk.ask`.
+        article: gives the article with an id.
+        key: makes the cards' ids unique on the page; letters, digits and '-'.
+        filters: shown where there are any.
+    """
+    language = answer.language
+    if answer.abstained:
+        body = f'<p class="verdict">{_label("declined", language)}</p><p>{_line(answer.answer)}</p>'
+        heading = "nearest"
+    else:
+        lead = answer.answer[: answer.answer.find(answer.sentences[0].text)].strip()
+        body = f'<p class="lead">{_line(lead)}</p>' if lead else ""
+        sentences = " ".join(
+            f"{_line(sentence.text)}{''.join(_mark(number, key, language) for number in sentence.citations)}"
+            for sentence in answer.sentences
+        )
+        body += f'<p class="text">{sentences}</p>'
+        heading = "evidence"
+    cards = "".join(_card(citation, article(citation.article), key, language) for citation in answer.citations)
+    if cards:
+        cards = f'<div class="cards"><p class="heading">{_label(heading, language)}</p>{cards}</div>'
+    kind = "declined" if answer.abstained else "answered"
+    return f'<div class="reply {kind}" lang="{language}">{body}{_meta(answer, filters)}{cards}</div>'
+
+
+def problem_html(error: ChipdeskError, language: Language) -> str:
+    """A failure, which must not look like an answer or like "nothing found"."""
+    repair = f"<p>{_line(error.repair)}</p>" if error.repair else ""
+    return f'<div class="reply problem" role="alert"><p class="verdict">{_label("problem", language)}</p><p>{_line(error.message)}</p>{repair}</div>'
+
+
+def _mark(number: int, key: str, language: Language) -> str:
+    title = _LABELS["open"][language].format(n=number)
+    return f'<a class="cite" href="#{key}-{number}" title="{escape(title)}">[{number}]</a>'
+
+
+def _card(citation: Citation, article: Article, key: str, language: Language) -> str:
+    outlets = ", ".join(dict.fromkeys(source.publisher for source in citation.sources)) or _LABELS["own"][language]
+    day = written(citation.published, language, citation.date_precision)
+    links = "".join(f"<li>{_source(source, language)}</li>" for source in citation.sources)
+    return (
+        f'<details class="card" id="{key}-{citation.number}">'
+        f'<summary><span class="number">[{citation.number}]</span> <span class="title">{_line(citation.title)}</span>'
+        f'<span class="facts">{_line(day)} · {_label(citation.language, language)} · {_line(outlets)}</span></summary>'
+        f'<ul class="outlets">{links}</ul>'
+        f'<div class="article" lang="{citation.language}">{_marked_text(article.text, citation.start, citation.end)}</div>'
+        "</details>"
+    )
+
+
+def _source(source: Source, language: Language) -> str:
+    title = f"{source.publisher}: {source.title}" if source.title else source.publisher
+    text = _line(title) + (f" ({_line(source.published)})" if source.published else "")
+    if source.language and source.language != language and source.language in _LABELS:
+        text += f" · {_label(source.language, language)}"
+    if source.url and re.match(r"https?://", source.url):
+        return f'<a href="{escape(source.url)}" target="_blank" rel="noopener noreferrer nofollow">{text}</a>'
+    return text
+
+
+def _marked_text(text: str, start: int, end: int) -> str:
+    """The article's paragraphs with text[start:end] highlighted."""
+    paragraphs = []
+    for match in re.finditer(r"\S.*", text):
+        a, b = match.span()
+        inside = (max(a, start), min(b, end))
+        if inside[0] < inside[1]:
+            before, quote, after = text[a : inside[0]], text[inside[0] : inside[1]], text[inside[1] : b]
+            paragraphs.append(f"<p>{_line(before)}<mark>{_line(quote)}</mark>{_line(after)}</p>")
+        else:
+            paragraphs.append(f"<p>{_line(text[a:b])}</p>")
+    return "".join(paragraphs)
+
+
+def _meta(answer: Answer, filters: Filters) -> str:
+    language = answer.language
+    parts = []
+    if answer.newest and not answer.abstained:
+        parts.append(f"{_label('newest', language)}: {_line(written(answer.newest, language))}")
+    if filters:
+        parts.append(f"{_label('filters', language)}: {_line(_spoken(filters, language))}")
+    parts.append(f"{answer.took_ms} ms")
+    return f'<p class="meta">{" · ".join(parts)}</p>'
+
+
+def _spoken(filters: Filters, language: Language) -> str:
+    parts = [*filters.publishers, *filters.topics]
+    if filters.since:
+        parts.append(f"{_LABELS['since'][language]} {written(filters.since, language)}")
+    if filters.until:
+        parts.append(f"{_LABELS['until'][language]} {written(filters.until, language)}")
+    return ", ".join(parts)
+
+
+def _label(name: str, language: Language) -> str:
+    return escape(_LABELS[name][language])
+
+
+def _line(text: str) -> str:
+    """Escaped, and on one line: the chat component reads a blank line as the end of our HTML."""
+    return escape(re.sub(r"\s*\n\s*", " ", text))
