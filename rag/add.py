@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from rag.errors import ArticleError
-from rag.read import Known, article_files, read_article
+from rag.read import Known, article_files, read_article, read_topics
 from rag.settings import Settings
 from rag.types import Article
 
@@ -19,7 +21,7 @@ class Added:
     article: Article
     path: Path
     new: bool
-    """False where the same article was there already."""
+    """False where the same text was there already and nothing was written."""
 
 
 def add(settings: Settings, path: Path, known: Known, *, replace: bool = False) -> Added:
@@ -29,29 +31,60 @@ def add(settings: Settings, path: Path, known: Known, *, replace: bool = False) 
         settings: names the corpus; its folder is made if it does not exist.
         path: the file to take in; it stays where it is.
         known: what the user says about it; wins over the file's front matter and over what is derived.
-        replace: overwrite an article with the same id but another text.
+        replace: overwrite an article with the same id but another text or other metadata.
 
     Raises:
-        ArticleError: the file cannot be used, or its id is taken by another text.
+        ArticleError: the file cannot be used, its id is taken by another text, or another file is in its place.
+        CorpusError: the corpus' topic vocabulary cannot be read.
     """
-    article = read_article(path, most_bytes=settings.article_bytes, known=known)
+    topics = read_topics(settings.corpus)
+    article = read_article(path, most_bytes=settings.article_bytes, known=known, topics=topics)
     target = settings.corpus / "articles" / f"{article.published.year:04d}" / f"{article.id}.md"
     there = _existing(settings, article.id)
     if there is not None:
-        if there[1].text == article.text:
-            return Added(there[1], there[0], new=False)
+        target, old = there
+        if _agree(old, article) or (old.text == article.text and not replace):
+            return Added(old, target, new=False)
         if not replace:
             raise ArticleError(
                 path,
-                f"{article.id!r} is the id of another article ({there[0]}); use --id, or --replace to overwrite it",
+                f"{article.id!r} is the id of another article ({target}); use --id, or --replace to overwrite it",
                 field="id",
             )
-        target = there[0]
+    elif os.path.lexists(target):
+        raise ArticleError(
+            path, f"{target} is in its place and is not the article {article.id!r}; mend or move that file", field="id"
+        )
+    return Added(_write(settings, path, article, target), target, new=True)
+
+
+def _agree(one: Article, other: Article) -> bool:
+    """Whether two articles say the same in every field; their files may be written differently."""
+    return dataclasses.replace(one, digest=other.digest) == other
+
+
+def _write(settings: Settings, path: Path, article: Article, target: Path) -> Article:
+    """The article in the corpus, whole or not at all: it is read back before it takes its place."""
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_name(f".{target.name}.new")
-    scratch.write_text(as_markdown(article), "utf-8")
-    scratch.replace(target)  # whole or not at all
-    return Added(read_article(target, most_bytes=settings.article_bytes), target, new=True)
+    try:
+        scratch.write_text(as_markdown(article), "utf-8")
+        written = _read_back(scratch, settings.article_bytes, path, article)
+        scratch.replace(target)
+    finally:
+        scratch.unlink(missing_ok=True)
+    return written
+
+
+def _read_back(scratch: Path, most_bytes: int, path: Path, article: Article) -> Article:
+    """What was written; an error names `path`, the file that the user knows."""
+    try:
+        written = read_article(scratch, most_bytes=most_bytes)
+    except ArticleError as error:
+        raise ArticleError(path, f"cannot be kept in the corpus: {error.problem}", field=error.field) from error
+    if not _agree(written, article):
+        raise ArticleError(path, "would not read the same from the corpus; simplify its headings and footnote marks")
+    return written
 
 
 def as_markdown(article: Article) -> str:

@@ -9,7 +9,7 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import date
@@ -128,17 +128,21 @@ def create_app(settings: Settings, *, desk: Chipdesk | None = None) -> FastAPI:
         With `Accept: text/event-stream` the same comes as events: `evidence` (the citations), `sentence` (one each),
         `done` (the whole answer), or `error`.
         """
-        answer = desk.ask(
-            body.question,
-            language=body.language,
-            filters=body.filters,
-            history=[Turn(message.role, message.content) for message in body.history],
-            writer=body.writer,
-        )
-        if "text/event-stream" in request.headers.get("accept", ""):
-            return StreamingResponse(
-                _events(answer), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        streaming = "text/event-stream" in request.headers.get("accept", "")
+        try:
+            answer = desk.ask(
+                body.question,
+                language=body.language,
+                filters=body.filters,
+                history=[Turn(message.role, message.content) for message in body.history],
+                writer=body.writer,
             )
+        except ChipdeskError as error:
+            if not streaming:
+                raise
+            return _stream([_event("error", _problem_of(error).model_dump())], error.status)
+        if streaming:
+            return _stream(_events(answer))
         return Response(_ANSWER.dump_json(answer), media_type="application/json")
 
     @app.get(
@@ -219,14 +223,19 @@ def _health(desk: Chipdesk) -> Health:
     )
 
 
-def _events(answer: Answer) -> Iterator[str]:
-    def event(name: str, data: object) -> str:
-        return f"event: {name}\ndata: {json.dumps(data, default=str, ensure_ascii=False)}\n\n"
+def _stream(events: Iterable[str], status: int = 200) -> StreamingResponse:
+    return StreamingResponse(events, status, {"Cache-Control": "no-store"}, "text/event-stream")
 
-    yield event("evidence", [asdict(citation) for citation in answer.citations])
+
+def _events(answer: Answer) -> Iterator[str]:
+    yield _event("evidence", [asdict(citation) for citation in answer.citations])
     for sentence in answer.sentences:
-        yield event("sentence", asdict(sentence))
-    yield event("done", asdict(answer))
+        yield _event("sentence", asdict(sentence))
+    yield _event("done", asdict(answer))
+
+
+def _event(name: str, data: object) -> str:
+    return f"event: {name}\ndata: {json.dumps(data, default=str, ensure_ascii=False)}\n\n"
 
 
 # --- problems --------------------------------------------------------------------------------------------------------
@@ -243,13 +252,20 @@ async def _bounded(request: Request, proceed: Callable[[Request], Awaitable[Resp
 
 
 def _problem(status: int, title: str, detail: str) -> JSONResponse:
-    content = Problem(title=title, status=status, detail=detail).model_dump()
-    return JSONResponse(content, status, media_type=PROBLEM)
+    return _respond(Problem(title=title, status=status, detail=detail))
+
+
+def _respond(problem: Problem) -> JSONResponse:
+    return JSONResponse(problem.model_dump(), problem.status, media_type=PROBLEM)
 
 
 def _chipdesk_problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, ChipdeskError)
-    return _problem(error.status, error.title, str(error))
+    return _respond(_problem_of(error))
+
+
+def _problem_of(error: ChipdeskError) -> Problem:
+    return Problem(title=error.title, status=error.status, detail=str(error))
 
 
 def _validation_problem(_: Request, error: Exception) -> Response:
@@ -265,8 +281,11 @@ def _validation_problem(_: Request, error: Exception) -> Response:
     return _problem(BadRequest.status, BadRequest.title, " ".join(sentences))
 
 
-def _http_problem(_: Request, error: Exception) -> Response:
+def _http_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST and request.method == "POST":
+        # the framework's answer to bytes that are no text
+        return _problem(BadRequest.status, BadRequest.title, "The body is not JSON in UTF-8.")
     title = HTTPStatus(error.status_code).phrase
     return _problem(error.status_code, title, f"{error.detail}. The routes are listed at /docs.")
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from rag.embed import open_embedder
 from rag.errors import BadRequest, UnknownArticle
-from rag.evidence import OWN_LANGUAGE_EASE, choose, find_evidence
+from rag.evidence import FURTHER, choose, find_evidence
 from rag.index import MANIFEST, Index
 from rag.phrases import declined
 from rag.question import understand
@@ -111,7 +111,7 @@ class Chipdesk:
         least = self.settings.support
         chosen = choose(question, evidence, most=self.settings.sentences, least=least)
         draft = self._writers[writer].write(question, chosen)
-        sentences, citations = verify(draft, chosen, least=least * OWN_LANGUAGE_EASE)
+        sentences, citations = verify(draft, chosen, least=least * FURTHER)
         if sentences:
             shown = " ".join(f"{s.text} {''.join(f'[{n}]' for n in s.citations)}" for s in sentences)
             answer = f"{draft.lead} {shown}" if draft.lead else shown

@@ -67,7 +67,7 @@ def build(
     with building(settings):
         # read
         corpus = read_corpus(settings.corpus, most_bytes=settings.article_bytes)
-        glossary, wrong_entries = read_glossary(settings.corpus)
+        glossary, wrong_entries = read_glossary(settings.glossary)
         problems = (*corpus.problems, *wrong_entries)
         before = _current(settings)
         digests = _digests(settings, before)
@@ -87,7 +87,7 @@ def build(
 
         # embed
         passages = [passage(articles[part.article], part) for part in chunks]
-        sentences = [text for part in chunks for text in sentence_passages(articles[part.article], part)]
+        sentences = [text for part in chunks for text in sentences_of(articles[part.article], part)]
         texts = passages + sentences
         with Memory(settings.index, embedder) as memory:
             if fresh:
@@ -133,17 +133,17 @@ def passage(article: Article, part: Chunk) -> str:
 
     The paragraph that explains a cause often lacks the name that is asked about; the title has it.
     """
-    return f"{_context(article)} {article.text[part.start : part.end]}"
+    day = written(article.published, article.language, article.precision)
+    return f"{article.title} ({day}): {article.text[part.start : part.end]}"
 
 
-def sentence_passages(article: Article, part: Chunk) -> list[str]:
-    """What is embedded for each sentence of a chunk."""
-    context = _context(article)
-    return [f"{context} {article.text[span.start : span.end]}" for span in part.sentences]
+def sentences_of(article: Article, part: Chunk) -> list[str]:
+    """What is embedded for each sentence of a chunk: the sentence alone.
 
-
-def _context(article: Article) -> str:
-    return f"{article.title} ({written(article.published, article.language, article.precision)}):"
+    With the title before it the sentences of one article become too alike to choose among: the best one was right for .54
+    of the development questions with the title and for .57 without (three best: .76 and .82).
+    """
+    return [article.text[span.start : span.end] for span in part.sentences]
 
 
 def _current(settings: Settings) -> Manifest | None:

@@ -56,13 +56,13 @@ class Catalog:
     def __init__(self, folder: Path) -> None:
         path = folder / FILE
         if not path.is_file():
-            raise IndexDamaged(f"{path} is missing.", "Rebuild the index with `chipdesk build --fresh`.")
+            raise IndexDamaged(f"{path} is missing.")
         # a finished build is never written to: `immutable` spares the locking
         self._db = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True, check_same_thread=False)
         try:
             self.glossary = Glossary(tuple(_entry(record) for (record,) in self._rows("SELECT record FROM glossary")))
         except sqlite3.DatabaseError as error:
-            raise IndexDamaged(f"{path}: {error}.", "Rebuild the index with `chipdesk build --fresh`.") from error
+            raise IndexDamaged(f"{path}: {error}.") from error
 
     def close(self) -> None:
         self._db.close()

@@ -14,21 +14,36 @@ from typing import Final
 from rag.types import Article, Chunk, Language, Span
 from rag.words import STOPWORDS
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever the same article would give other chunks, so that an index with older ones is rebuilt."""
 LONGEST_SENTENCE: Final = 1_000
 """Characters; text without any full stop (tables, logs) is cut at spaces, because 512 tokens is all the model reads."""
 
-_ALWAYS_INSIDE: Final = frozenset(
-    # never the last word of a sentence, in either language
-    "dr prof dipl ing mr mrs ms st hr fr nr no nos vgl bzw ca cf vs approx est dt engl frz geb gest sog bspw max min "
-    "abs art kap s p pp fig abb tab gen sen rep gov col lt sgt rev hon zzgl inkl exkl einschl ggf evtl allg insb "
-    "jan feb mär apr jun jul aug sep sept okt oct nov dez dec z u d h i e g o v a b m".split()
-)
+_ALWAYS_INSIDE: Final[dict[Language, frozenset[str]]] = {
+    # never the last word of a sentence
+    "de": frozenset(
+        "dr prof dipl ing med jur phil rer nat habil hr fr st nr nrn vgl bzw ca rd mind ehem ggü ggue gegr vs dt "
+        "engl frz amerik europ chin geb gest verh sog bspw abs kap s p pp fig abb tab ziff gen sen rep gov zzgl inkl "
+        "exkl einschl abzgl ggf evtl allg insb insbes jährl monatl durchschn vorauss voraussichtl urspr zw bes gem "
+        "lfd stv stellv vors mr mrs ms".split()
+    ),
+    "en": frozenset(
+        "dr prof mr mrs ms messrs st mt sen sens rep reps gov govs gen col lt sgt capt cmdr adm maj pres rev hon "
+        "vs cf approx p pp nos eq dept".split()
+    ),
+}
 _SOMETIMES_INSIDE: Final = frozenset(
     # may end a sentence: decided by the next word
-    "inc corp co ltd llc plc jr sr etc usw mrd mio tsd bn mn tr bil std sek dgl ff f u.s u.k e.u u.n u.s.a a.m p.m".split()
+    "inc corp co ltd llc plc jr sr al etc usw mrd mio tsd bn mn tr bil std sek dgl ff f est u.s u.k e.u u.n u.s.a a.m "
+    "p.m jan feb mar mär mrz apr jun jul aug sep sept oct okt nov dec dez".split()
 )
+_INSIDE_BEFORE_A_NUMBER: Final[dict[Language, frozenset[str]]] = {
+    # abbreviations where a number follows, words otherwise: "No. 1", "the answer was no."
+    "de": frozenset("no art max min".split()),
+    "en": frozenset("no fig figs vol ch sec max min".split()),
+}
+_LOUD_NAMES: Final = frozenset("yahoo yum joomla jeopardy".split())
+"""Names that are written with an exclamation mark."""
 _ORDINAL_NOUNS: Final = frozenset(
     # German nouns that a number with a full stop counts: "3. Quartal", "14. August"
     "januar februar märz april mai juni juli august september oktober november dezember jan feb mär apr jun jul aug sep "
@@ -43,9 +58,11 @@ _STARTERS: Final = frozenset(
     "However Meanwhile Although Since Despite Earlier Later Last Under".split()
 )
 _END = re.compile(r"[.!?…]+[\"'»«”“’)\]]*(?=\s|\Z)")
-_BEGINNING = re.compile(r"[\"'»«„“”‚‘(\[]*[^\W_a-zäöüß]|[\"'»«„“”‚‘(\[]*[a-z]{1,2}[A-Z]", re.UNICODE)
+_BEGINNING = re.compile(r"[\"'»«„“”‚‘(\[]*(?:[^\W_a-zäöüß]|[$€£¥](?=\d))|[\"'»«„“”‚‘(\[]*[a-z]{1,2}[A-Z]", re.UNICODE)
 _WORD_BEFORE = re.compile(r"[^\s(\[„“\"'»]+$")
 _NEXT_WORD = re.compile(r"[\"'»«„“”‚‘(\[]*([\w-]+)", re.UNICODE)
+_TITLE = re.compile(r"Under[ -]Secretar")
+"""A title that begins like a sentence: "U.S. Under Secretary"."""
 
 
 def chunk(article: Article, *, chunk_chars: int) -> list[Chunk]:
@@ -104,23 +121,29 @@ def _ends_here(text: str, match: re.Match[str], language: Language, end: int) ->
         rest += 1
     if not _BEGINNING.match(text, rest, end):
         return False
-    if text[match.start()] != "." or text.startswith("..", match.start()):
-        return True
     before = _WORD_BEFORE.search(text, max(0, match.start() - 40), match.start())
     word = before[0] if before else ""
     following = _NEXT_WORD.match(text, rest, end)
-    next_word = following[1] if following else ""
+    next_word = following[1] if following and not _TITLE.match(text, rest, end) else ""
+    if match[0] == "!" and word.casefold() in _LOUD_NAMES:
+        return next_word in _STARTERS
+    if text[match.start()] != "." or text.startswith("..", match.start()):
+        return True
     return _word_can_end(word, next_word, language)
 
 
 def _word_can_end(word: str, next_word: str, language: Language) -> bool:
+    """Whether a full stop after `word` can end a sentence that `next_word` would follow."""
     low = word.casefold()
-    last = low.rsplit(".", 1)[-1]  # "z.B" -> b
+    last = low.rsplit(".", 1)[-1].removeprefix("-")  # "z.B" -> b, "Dr.-Ing" -> ing
     if len(last) == 1 and last.isalpha() and low != last:
         return next_word in _STARTERS and low not in ("z.b", "d.h", "u.a", "i.e", "e.g", "o.ä", "v.a", "u.u", "m.e")
     if low in _SOMETIMES_INSIDE:
         return next_word in _STARTERS
-    if low in _ALWAYS_INSIDE or (len(word) == 1 and word.isalpha()):
+    if low in _INSIDE_BEFORE_A_NUMBER[language]:
+        return not next_word[:1].isdigit()
+    acronym = len(word) > 1 and word.isupper()  # "the FT", "the MS": words, whatever they look like in small letters
+    if (last in _ALWAYS_INSIDE[language] and not acronym) or (len(word) == 1 and word.isalpha()):
         return False
     if low.isdigit() and language == "de":
         # "3. Oktober", "2. Quartal"; but "um 20. Das Unternehmen", "im Jahr 2025. Nvidia"
@@ -131,11 +154,16 @@ def _word_can_end(word: str, next_word: str, language: Language) -> bool:
 
 
 def _bounded(text: str, start: int, end: int, *, quotable: bool) -> Iterator[Span]:
-    """The span itself, or pieces of it cut at spaces where it is too long to be a sentence anyone would quote."""
-    while end - start > LONGEST_SENTENCE:
-        cut = text.rfind(" ", start + LONGEST_SENTENCE // 2, start + LONGEST_SENTENCE)
-        cut = cut if cut > 0 else start + LONGEST_SENTENCE
-        yield Span(start, cut, quotable=False)
-        start = cut + (text[cut] == " ")
-    if start < end:
+    """The span itself; of a span too long to be a sentence anyone would quote the pieces, cut at spaces."""
+    if end - start <= LONGEST_SENTENCE:
         yield Span(start, end, quotable)
+        return
+    while start < end:
+        cut = end
+        if end - start > LONGEST_SENTENCE:
+            space = text.rfind(" ", start + LONGEST_SENTENCE // 2, start + LONGEST_SENTENCE)
+            cut = space if space > 0 else start + LONGEST_SENTENCE
+        yield Span(start, start + len(text[start:cut].rstrip()), quotable=False)
+        start = cut
+        while start < end and text[start].isspace():
+            start += 1

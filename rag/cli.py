@@ -19,8 +19,9 @@ from rich.text import Text
 
 from rag.dates import written
 from rag.errors import BadRequest, ChipdeskError, SettingsError
+from rag.glossary import Glossary
 from rag.settings import Settings, load
-from rag.types import Answer, Citation, Filters, Language, Source
+from rag.types import Answer, Article, Citation, Filters, Language, Source
 
 app = typer.Typer(
     name="chipdesk",
@@ -221,6 +222,71 @@ def add(
         raise typer.Exit(EXIT_PROBLEMS)
 
 
+# --- looking at the corpus ---------------------------------------------------------------------------------------------
+
+survey = typer.Typer(help="What the corpus holds.", no_args_is_help=True)
+app.add_typer(survey, name="corpus")
+
+
+@survey.command()
+def stats(
+    corpus: Corpus = None,
+    card: Annotated[bool, typer.Option("--card", help="Print the counts as they stand in corpus/README.md.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Count events, briefs, topics and outlets."""
+    from rag.survey import count, data_card
+
+    articles, _ = _corpus(corpus)
+    counted = count(articles)
+    if as_json:
+        _print_json(asdict(counted))
+    elif card:
+        sys.stdout.write(data_card(counted, articles))
+    else:
+        single = [
+            [name.replace("_", " "), f"{value:,}"] for name, value in asdict(counted).items() if isinstance(value, int)
+        ]
+        tables: list[tuple[str, list[str], list[list[str]]]] = [("Corpus", ["", "n"], single)]
+        for name, rows in asdict(counted).items():
+            if isinstance(rows, list):
+                tables.append((name.replace("_", " ").capitalize(), ["", "n"], [[key, f"{n:,}"] for key, n in rows]))
+        _print_tables(tables)
+
+
+@survey.command()
+def timeline(
+    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
+    entity: Annotated[str | None, typer.Option(help="Only this company, chip, person or rule.")] = None,
+    language: Annotated[str, typer.Option(help="Language of the titles, de or en.")] = "en",
+    corpus: Corpus = None,
+    as_json: Json = False,
+) -> None:
+    """List what happened when."""
+    from rag.survey import timeline as moments
+
+    articles, glossary = _corpus(corpus)
+    found = moments(articles, glossary, topic=topic, entity=entity, language=_language(language) or "en")
+    if as_json:
+        _print_json([asdict(moment) for moment in found])
+    elif not found:
+        err.print("Nothing in the corpus fits; `chipdesk corpus stats` lists its topics.")
+    else:
+        _print_tables(
+            [(f"{len(found)} events", ["date", "event"], [[m.published, m.title] for m in found])], right=False
+        )
+
+
+def _corpus(folder: Path | None) -> tuple[list[Article], Glossary]:
+    from rag.glossary import read_glossary
+    from rag.read import read_corpus
+
+    settings = load(corpus=folder)
+    found = read_corpus(settings.corpus, most_bytes=settings.article_bytes)
+    _print_problems(found.problems)
+    return list(found.articles), read_glossary(settings.corpus)[0]
+
+
 # --- the query line --------------------------------------------------------------------------------------------------
 
 
@@ -300,24 +366,25 @@ def _print_answer(answer: Answer) -> None:
     if answer.citations:
         heading = ("Am nächsten" if german else "Nearest") if answer.abstained else ("Belege" if german else "Evidence")
         out.print(f"\n  [bold]{heading}[/]")
-        for citation in answer.citations:
-            out.print(Padding(_cited(citation, answer.language, with_quote=answer.abstained), (0, 2)))
+        for article in dict.fromkeys(citation.article for citation in answer.citations):
+            _print_cited([c for c in answer.citations if c.article == article], answer)
     if answer.newest and not answer.abstained:
         label = "Neuester Beleg" if german else "Newest evidence"
         out.print(f"\n  [dim]{label}: {written(answer.newest, answer.language)} · {answer.took_ms} ms[/]")
     out.print()
 
 
-def _cited(citation: Citation, language: Language, *, with_quote: bool) -> Text:
-    day = written(citation.published, language, citation.date_precision)
-    text = Text(f"[{citation.number}] ", style="cyan")
-    text.append(f"{citation.title} ", style="default bold" if not with_quote else "default")
-    text.append(f"({day}, {citation.language})", style="default dim")
-    if with_quote:
-        text.append(f"\n    {citation.quote}", style="default dim")
-    for source in citation.sources:
-        text.append(f"\n    {_outlet(source)}", style="default dim")
-    return text
+def _print_cited(citations: list[Citation], answer: Answer) -> None:
+    """One article with the numbers that cite it, and its outlets; addresses are not wrapped, so that they can be clicked."""
+    first = citations[0]
+    day = written(first.published, answer.language, first.date_precision)
+    head = Text("".join(f"[{citation.number}]" for citation in citations), style="cyan")
+    head.append(f" {first.title} ", style="default bold").append(f"({day}, {first.language})", style="default dim")
+    out.print(Padding(head, (0, 2)))
+    if answer.abstained:
+        out.print(Padding(Text(first.quote, style="dim"), (0, 6)))
+    for source in dict.fromkeys(source for citation in citations for source in citation.sources):
+        out.print(Text(f"      {_outlet(source)}", style="dim"), soft_wrap=True)
 
 
 def _outlet(source: Source) -> str:
@@ -384,13 +451,12 @@ def _progress_line() -> Callable[[str], None]:
     return show
 
 
-def _print_tables(tables: list[tuple[str, list[str], list[list[str]]]]) -> None:
+def _print_tables(tables: list[tuple[str, list[str], list[list[str]]]], *, right: bool = True) -> None:
     for title, heads, rows in tables:
-        table = Table(
-            title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-        )
+        out.print(Text(title, style="bold"), soft_wrap=True)
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(heads))
         for position, head in enumerate(heads):
-            table.add_column(head, justify="left" if position == 0 else "right")
+            table.add_column(head, justify="right" if right and position else "left")
         for row in rows:
             table.add_row(*map(escape, row))
         out.print(table)

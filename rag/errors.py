@@ -82,7 +82,8 @@ class IndexMismatch(NotReady):
 
 
 class IndexDamaged(NotReady):
-    pass
+    def __init__(self, message: str, repair: str = "Rebuild the index with `chipdesk build --fresh`.") -> None:
+        super().__init__(message, repair)
 
 
 class IndexBusy(NotReady):

@@ -18,11 +18,13 @@ from typing import Final
 import yaml
 
 from rag.errors import ArticleError
+from rag.read import compose, plain
 from rag.types import LANGUAGES, Language
 from rag.words import fold, stem, tokens
 
 KINDS: Final = ("agency", "chip", "company", "model", "outlet", "person", "place", "product", "rule", "term")
 FILE: Final = "glossary.yaml"
+_REQUIRED: Final = frozenset({"id", "kind", "de", "en"})
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -96,44 +98,50 @@ def read_glossary(corpus: Path) -> tuple[Glossary, list[ArticleError]]:
     path = corpus / FILE
     if not path.is_file():
         return Glossary(), []
-    problems: list[ArticleError] = []
     try:
-        root = yaml.compose(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
+        root = compose(path.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         return Glossary(), [ArticleError(path, f"is broken: {error}", line=mark.line + 1 if mark else None)]
+    if root is None:
+        return Glossary(), []
+    if not isinstance(root, yaml.SequenceNode):
+        return Glossary(), [ArticleError(path, "must be a list of entries `- {id, kind, en: [names], de: [names]}`")]
+    problems: list[ArticleError] = []
     entries: list[Entry] = []
     names: dict[str, str] = {}
-    for node in root.value if isinstance(root, yaml.SequenceNode) else ():
-        line = node.start_mark.line + 1
+    seen: set[int] = set()
+    for node in root.value:
         try:
-            entry = _entry(yaml.SafeLoader("").construct_document(node))
+            entry = _entry(plain(node, seen))
             _no_repeats(entry, entries, names)
-        except (TypeError, ValueError, AttributeError) as error:
-            problems.append(ArticleError(path, str(error), line=line))
+        except ValueError as error:
+            problems.append(ArticleError(path, str(error), line=node.start_mark.line + 1))
         else:
             entries.append(entry)
     return Glossary(tuple(entries)), problems
 
 
 def _entry(value: object) -> Entry:
-    if not isinstance(value, dict) or not {"id", "kind", "en", "de"} <= value.keys() <= {
-        "id",
-        "kind",
-        "en",
-        "de",
-        "case",
-    }:
+    if not isinstance(value, dict) or not _REQUIRED <= value.keys() <= _REQUIRED | {"case"}:
         raise ValueError("an entry is {id, kind, en: [names], de: [names]} and perhaps case: true")
-    if not _ID.fullmatch(str(value["id"])):
-        raise ValueError(f"id {value['id']!r} must be words in lower case joined by '-'")
-    if value["kind"] not in KINDS:
-        raise ValueError(f"kind {value['kind']!r} is not one of {', '.join(KINDS)}")
-    lists = [value[language] for language in ("de", "en")]
-    if not all(isinstance(names, list) and names for names in lists):
-        raise ValueError(f"{value['id']}: each language needs at least one name")
-    de, en = (tuple(str(name) for name in names) for names in lists)
-    return Entry(str(value["id"]), value["kind"], de, en, bool(value.get("case", False)))
+    identity, kind, case = value["id"], value["kind"], str(value.get("case", "false")).lower()
+    if not isinstance(identity, str) or not _ID.fullmatch(identity):
+        raise ValueError(f"id {identity!r} must be words in lower case joined by '-'")
+    if kind not in KINDS:
+        raise ValueError(f"kind {kind!r} is not one of {', '.join(KINDS)}")
+    if case not in ("true", "false"):
+        raise ValueError(f"{identity}: case {case!r} must be true or false")
+    return Entry(identity, kind, _names(identity, value["de"]), _names(identity, value["en"]), case == "true")
+
+
+def _names(identity: str, names: object) -> tuple[str, ...]:
+    if not isinstance(names, list) or not names:
+        raise ValueError(f"{identity}: each language needs at least one name")
+    for name in names:
+        if not isinstance(name, str) or not tokens(name):
+            raise ValueError(f"{identity}: {name!r} is not a name; names are words, lists are not")
+    return tuple(names)
 
 
 def _no_repeats(entry: Entry, entries: Iterable[Entry], names: dict[str, str]) -> None:

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ import filelock
 
 from rag import chunk, words
 from rag.catalog import Catalog
-from rag.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
+from rag.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, SettingsError
 from rag.glossary import Glossary
 from rag.settings import Settings, home
 from rag.store import Store
@@ -92,10 +92,14 @@ class Index:
         folder = settings.index / self.manifest.build
         if not folder.is_dir():
             raise IndexDamaged(f"{folder} is missing.", f"Rebuild it with `{command(settings, '--fresh')}`.")
-        self.catalog = Catalog(folder)
-        self.store = Store(
-            folder, chunks=self.manifest.chunks, sentences=self.manifest.sentences, dimension=self.manifest.dimension
-        )
+        manifest = self.manifest
+        try:
+            self.catalog = Catalog(folder)
+            self.store = Store(
+                folder, chunks=manifest.chunks, sentences=manifest.sentences, dimension=manifest.dimension
+            )
+        except IndexDamaged as error:
+            raise IndexDamaged(error.message, f"Rebuild it with `{command(settings, '--fresh')}`.") from error
 
     @property
     def glossary(self) -> Glossary:
@@ -124,9 +128,12 @@ class Index:
     def article(self, identity: str) -> Article | None:
         return self.catalog.article(identity)
 
-    def rarity(self, term: str, language: Language) -> float:
-        """Inverse document frequency of an index term, ln((N + 1) / (n + 1)) over N chunks: 0 for one in all of them."""
-        return math.log((self.manifest.chunks + 1) / (self.catalog.document_frequency(term, language) + 1))
+    @property
+    def size(self) -> int:
+        return self.manifest.chunks
+
+    def frequency(self, term: str, language: Language) -> int:
+        return self.catalog.document_frequency(term, language)
 
     def close(self) -> None:
         """Let go of the files. Answers that are being made from this build must be finished."""
@@ -191,8 +198,14 @@ def building(settings: Settings) -> Iterator[None]:
 
     Raises:
         IndexBusy: another process is building.
+        SettingsError: the folder cannot be made.
     """
-    settings.index.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.index.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{settings.index} cannot be the index: {error.strerror}.", "Name a folder with --index DIR."
+        ) from error
     lock = filelock.FileLock(settings.index / ".lock")
     try:
         lock.acquire(timeout=0)
@@ -228,7 +241,7 @@ def command(settings: Settings, *options: str) -> str:
     parts = ["chipdesk build"]
     for name, value in (("corpus", settings.corpus), ("index", settings.index)):
         if value != home() / name:
-            parts.append(f"--{name} {value}")
+            parts.append(f"--{name} {shlex.quote(str(value))}")
     return " ".join([*parts, *options])
 
 

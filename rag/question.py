@@ -24,6 +24,18 @@ _WANTS: Final = {
     "latest": r"\b(latest|newest|now|currently|current|still|so far|today|most recent|aktuell\w*|inzwischen|mittlerweile|derzeit|jetzt|heute|zuletzt|neueste\w*|neuester|jüngst\w*|noch)\b",
 }  # fmt: skip
 _PATTERNS: Final = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _WANTS.items()}
+SHORT_FOLLOW_UP: Final = 7
+"""Words up to which "and ..." or "what about ..." is taken for a follow-up."""
+_CONTINUES = re.compile(
+    r"(?:and|but|so|then|what about|how about|und|aber|also|dann|was ist mit|wie (?:sieht|steht) es (?:bei|mit|für))\b",
+    re.IGNORECASE,
+)
+_POINTS_BACK = re.compile(
+    r"\b(?:it|its|they|them|their|he|his|him|she|her|that|this|those|these|there|then|the (?:company|firm|chip|deal|model|report)|"
+    r"er|sie|es|ihr|ihre[mnrs]?|sein|seine[mnrs]?|das|dies\w*|diese[mnrs]?|dort|damals|davon|dazu|damit|dabei|darauf|dagegen|dafür|"
+    r"die firma|das unternehmen|der chip|der konzern|das modell|der bericht)\b",
+    re.IGNORECASE,
+)
 _CODE = re.compile(r"\b(?=\w*\d)(?=\w*[A-Za-z])[\w-]+\b")
 _CAPITAL = re.compile(r"[A-ZÄÖÜ]")
 _YEAR = re.compile(r"(?:19|20)\d\d\Z")
@@ -61,14 +73,46 @@ def understand(
         raise BadRequest(f"`since` ({filters.since}) is after `until` ({filters.until}).", "Swap or change them.")
     before = next((turn.content for turn in reversed(history) if turn.role == "user"), "")
     own = language_of(cleaned, default=language_of(before) if before else language or "en")
+    standalone = make_standalone(cleaned, before, own, glossary)
     return Question(
         text=cleaned,
-        standalone=cleaned,
+        standalone=standalone,
         language=language or own,
-        wants=frozenset(kind for kind, pattern in _PATTERNS.items() if pattern.search(cleaned)),
-        names=names(cleaned, own, glossary),
+        wants=frozenset(kind for kind, pattern in _PATTERNS.items() if pattern.search(cleaned))
+        or frozenset(kind for kind, pattern in _PATTERNS.items() if pattern.search(standalone)),
+        names=names(standalone, own, glossary),
         filters=filters,
     )
+
+
+def make_standalone(text: str, before: str, language: Language, glossary: Glossary) -> str:
+    """A follow-up made understandable without the conversation; any other question as it is.
+
+    "What about AMD?" after "How much did Nvidia book?" becomes the earlier question about AMD; a question that points back
+    ("And who said that?") or names nothing of its own gets the earlier one beside it.
+
+    Args:
+        text: the question.
+        before: the user's question before it, or "".
+    """
+    if not before:
+        return text
+    own = [(entry, words) for entry, words in glossary.mentions(text, language) if entry.kind != "term"]
+    continues = _CONTINUES.match(text)
+    if continues and own and len(tokens(text)) <= SHORT_FOLLOW_UP:
+        earlier = [
+            (e, w) for e, w in glossary.mentions(before, language_of(before, language)) if e.kind == own[0][0].kind
+        ]
+        if earlier:
+            return before.replace(earlier[0][1], own[0][1])
+    named = names(text, language, glossary)
+    if (
+        (continues and len(tokens(text)) <= SHORT_FOLLOW_UP)
+        or (not named and _POINTS_BACK.search(text))
+        or (not own and not named)
+    ):
+        return f"{text} ({before})"
+    return text
 
 
 def names(text: str, language: Language, glossary: Glossary) -> tuple[str, ...]:

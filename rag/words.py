@@ -16,11 +16,12 @@ import Stemmer
 
 from rag.types import Language
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever terms change, so that an index with older terms is refused."""
 
 _WORD = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*", re.UNICODE)
 _CODE = re.compile(r"\d")
+_LOAN_S = re.compile(r"(?<=\w\w[aeiouycpvwx])s\Z")
 
 STOPWORDS: Final[dict[Language, frozenset[str]]] = {
     "en": frozenset(
@@ -68,14 +69,15 @@ def tokens(text: str) -> list[str]:
 def stem(word: str, language: Language) -> str:
     """One folded word to its term. Words with digits are names and stay whole.
 
-    The German stemmer is given umlauts back where they were typed as ae/oe/ue only by the stemmer's own rules: both
-    spellings pass through the same fold first, so they meet.
+    The genitive "'s" goes from all words, and German words lose a final s that the German stemmer leaves after
+    letters on which its own endings never stand: "Chips", "GPUs" and "Huaweis" meet "Chip", "GPU" and "Huawei". It goes
+    after stemming, so that "Preis" still meets "Preise".
     """
+    word = word.removesuffix("'s")
     if _CODE.search(word):
         return word
-    if word.endswith("'s"):
-        word = word[:-2]
-    return str(_stemmers()[language].stemWord(word))
+    stemmed = str(_stemmers()[language].stemWord(word))
+    return _LOAN_S.sub("", stemmed) if language == "de" else stemmed
 
 
 def terms(text: str, language: Language, *, keep_stopwords: bool = False) -> list[str]:
@@ -86,33 +88,90 @@ def terms(text: str, language: Language, *, keep_stopwords: bool = False) -> lis
 
 
 _ONLY: Final[dict[Language, frozenset[str]]] = {
-    # words that are common in one language and no word (or a rare one) in the other: "die", "was", "in", "will" say
-    # nothing, and a short English question with "die" in it must not become German
-    "de": _FOLDED_STOPWORDS["de"]
-    - _FOLDED_STOPWORDS["en"]
-    - frozenset("die des war man hat den hier bin bist dort gab gegen also mit mein wir".split())
-    | frozenset("mit wir und der das ist nicht heute gestern neue neuen neuer jahr jahre wieviel wieviele".split()),
-    "en": _FOLDED_STOPWORDS["en"] - _FOLDED_STOPWORDS["de"] - frozenset("i s t me her she other her such".split())
-    | frozenset("the much many did does is are latest news new year years today company chips".split()),
+    # words that are common in one language and no word (or a rare one) in the other: "die", "was", "in", "will", "bis"
+    # (the Bureau of Industry and Security) say nothing, and a short English question with "die" in it must not become
+    # German
+    "de": _FOLDED_STOPWORDS["de"] - _FOLDED_STOPWORDS["en"] - frozenset("die war man also bis bin bist gab".split())
+    | frozenset(
+        "anfang ausser beide beim bereits bisher bisherige bisherigen dafuer dagegen danach davon dazu derzeit "
+        "eigene eigener eigenen eigenes ende erst erste ersten erster erstes fast ggf ggue gestern heute ihres "
+        "inwiefern inzwischen jahr jahre jahren je jetzt laut lt mal mehrere nach neben neue neuen neuer neues "
+        "rund seit sowie statt trotz viel viele vielen vor wann wegen weiter weitere wieviel wieviele wofuer woher "
+        "wohin wollte wollten womit woran worum wozu wodurch zuerst zuletzt zweite zweiten zweiter zweites dritte "
+        "dritten drittes zwei drei vier fuenf sechs sieben acht zehn zwoelf mrd mio januar februar maerz mai juni "
+        "juli oktober dezember fruehjahr sommer herbst montag dienstag mittwoch donnerstag freitag".split()
+    ),
+    "en": _FOLDED_STOPWORDS["en"] - _FOLDED_STOPWORDS["de"] - frozenset("i s t me her she other such us".split())
+    | frozenset(
+        "the much many did does is are latest news new year years today yesterday company companies first second third "
+        "two three four five six seven eight nine ten january february march june july october december spring summer "
+        "autumn monday tuesday wednesday thursday friday".split()
+    ),
 }
-_GERMAN_SHAPE = re.compile(r"(?:ung|ungen|keit|heit|lich|isch|ische|ischen|schaft|tät|chen|sch\w*|\w*[äöüß]\w*)$")
-_ENGLISH_SHAPE = re.compile(r"(?:ing|ness|ship|tion|tions|ments?|ly|ed|\w*th\w*|wh\w+|\w*ough\w*)$")
+_GERMAN_NOUNS: Final = (
+    # what news about business asks for, also as the last part of a compound: "Gesamtumsatz", "Marktanteil"
+    "absatz aktie anbau anbieter anlage anleger anstieg anteil antwort anzahl arbeit aufbau auflage auftrag ausbau "
+    "ausbeute ausblick bedarf beginn behoerde beispiel bericht bestand betrag betrieb boerse buero bundesland chef "
+    "datum dauer durchsatz einbruch einfuhr einkauf ergebnis fabrik firma firmen foerderung forscher frist gang "
+    "gebiet geld gericht gesetz gewicht gewinn gipfel gruender grund haendler handel haupt hersteller hoehe huerde "
+    "interesse jahr kampf karte kauf kern klage kongress konkurrenz konzern kosten kraft kritik kunde kurs laender "
+    "lager leistung lieferant lizenz luft macht mangel marge marke markt maschine menge milliarde millionen mittel "
+    "modell monat muster nachfrage nutzer pflicht plaetze platz preis prognose prozent prozess quartal quelle "
+    "rechner recht regel regierung rekord richter runde satz schaden schnitt schuld schutz schwelle sicht sorge "
+    "speicher sperre staat stadt standort stapel stelle steuer stopp strafe streit strom stueck stufe stunde summe "
+    "technik teil termin tochter umfang umsatz unterschied ursache urteil verband verbot verbrauch verfahren "
+    "vergleich verlust vertrag volumen vorrat vorwurf wachstum waehrung wechsel welle werk wert woche zahl zeit "
+    "zentren zentrum ziel zitat zoelle zoll zuwachs zweck"
+)
+_GERMAN_NOUN = re.compile(rf"(?:{'|'.join(_GERMAN_NOUNS.split())})(?:e|en|er|ern|es|n|s|plus)?\Z")
+_UMLAUT = re.compile(r"[äöü]")
+_GERMAN_SHAPE = re.compile(
+    # spellings: umlauts typed as two letters, and letters that meet in hardly any English word
+    r"\A(?:aend|aeuss|oeff|oester|ueb)|(?<=[bdfghjklmnprstvwz])(?<!sr)ae(?=[bcdfghklmnprstuz]\w)"
+    r"|(?<=[bdfghjklmnprstvwz])(?<!ph)oe(?=[bcdfghklmnprstz]\w)|(?<=[bdfhjkmnprstwz])ue(?=[bcdfghkmnrtz]\w)"
+    r"|(?<=\w)sch(?=\w)|cht|[aeiu]h[rlmn]|[aeiour]kt(?:e|en|s|es|i|o|u|\Z)|tz(?=\w)|mpf|\Azw"
+    # beginnings
+    r"|\A(?:ab|an|auf|aus|ein|mit|nach|um|vor|zu)?ge(?![nor])\w{2,}(?:t|en)\Z|\Aver(?=[fhklmnpwz]|sch|st|bo|br|tr)"
+    r"|\Ak(?:on[fkz]|omm|apaz|und|lein|oop)|\Az(?:ahl|eit|iel|oll|ug|ur)|\A(?:auf|unter(?=[hnsz]))"
+    # endings
+    r"|\w{3}(?<!ms)(?<!yo)ung(?:en|s)?\Z|(?:keit|heit|schaft|taet|[bdrt]nis)(?:en|s)?\Z|(?:lich|isch)(?:e[mnrs]?)?\Z"
+    r"|\w{3}bar(?:e[mnrs]?)?\Z|ier(?:t|te|ten|en)\Z|\w{2}[dlnt]ig(?:e[mnrs])?\Z|(?:ismus|stoff)\Z"
+)
+_GERMAN_ENDING = re.compile(r"\w{3}[bdfghlmnrtz]en\Z")
+"""Too weak to decide alone: "Dresden" and "written" end like German plurals."""
+_ENGLISH_SHAPE = re.compile(
+    # one alone decides nothing either: "Anthropic" and "ByteDance" are asked about in both languages
+    r"th|\Awh|ough|igh|ea[dklmrst]|(?:ing|ness|ship|tions?|ments?|ly|ed|[bcdglmnrt]y|ies|ce|ces|ow|own|ive|ous|ble)\Z"
+)
 
 
 def language_of(text: str, default: Language = "en") -> Language:
-    """German or English? Decided by function words first, then by the shape of the other words.
+    """German or English? Function words and plain words of the news count most, the spelling of the others less.
 
     Args:
         text: a question of a few words or an article; only the first 4,000 characters are read.
         default: the answer where nothing speaks for either (a bare name such as "R2").
     """
-    words = [word.casefold() for word in tokens(text[:4000])]
-    balance = 0.0
-    for word in words:
-        folded = fold(word)
-        balance += 2.0 * (folded in _ONLY["de"]) - 2.0 * (folded in _ONLY["en"])
-        if len(word) > 4:
-            balance += 1.0 * bool(_GERMAN_SHAPE.search(word)) - 0.7 * bool(_ENGLISH_SHAPE.search(word))
+    balance = sum(_leaning(word.casefold()) for word in tokens(text[:4000]))
     if abs(balance) < 0.5:
         return default
     return "de" if balance > 0 else "en"
+
+
+def _leaning(word: str) -> float:
+    """How much one case-folded word speaks for German (above zero) or for English (below)."""
+    folded = fold(word)
+    if folded in _ONLY["de"]:
+        return 2.0
+    if folded in _ONLY["en"]:
+        return -2.0
+    if len(word) < 4 or _CODE.search(word):
+        return 0.0
+    german = 0.0
+    if _GERMAN_NOUN.search(folded):
+        german = 1.5
+    elif _UMLAUT.search(word) or _GERMAN_SHAPE.search(folded):
+        german = 1.0
+    elif _GERMAN_ENDING.search(folded):
+        german = 0.4
+    return german - 0.4 * bool(_ENGLISH_SHAPE.search(folded))

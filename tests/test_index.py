@@ -13,7 +13,7 @@ from conftest import chipdesk, small_corpus
 
 from rag.build import build
 from rag.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
-from rag.index import MANIFEST, Index, as_json, building, command, read_manifest, write_manifest
+from rag.index import FORMAT, MANIFEST, Index, as_json, building, command, read_manifest, write_manifest
 from rag.settings import Settings, load
 from rag.types import Embedder, Filters
 
@@ -114,14 +114,11 @@ def empty(path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, cut, junk, empty], ids=["missing", "cut in half", "junk", "empty"])
-@pytest.mark.parametrize(
-    "file", ["catalog.db", "sentences.npy", "chroma/chroma.sqlite3", "chroma/*/data_level0.bin", "chroma/*/header.bin"]
-)
+@pytest.mark.parametrize("file", ["catalog.db", "sentences.npy", "chroma/chroma.sqlite3"])
 def test_a_damaged_file_is_reported_as_damage(
     file: str, harm: Callable[[Path], None], copied: Settings, embedder: Embedder
 ) -> None:
-    (path,) = current(copied).glob(file)
-    harm(path)
+    harm(current(copied) / file)
     with pytest.raises(IndexDamaged, match="chipdesk build"):
         use(copied, embedder)
 
@@ -135,7 +132,7 @@ def test_a_missing_folder_is_reported_as_damage(part: str, copied: Settings, emb
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", '{"format": 1}', '{"format": 1, "build": "../../etc"}', "\x00\x01"],
+    ["", "{", f'{{"format": {FORMAT}}}', f'{{"format": {FORMAT}, "build": "../../etc"}}', "\x00\x01"],
     ids=["empty", "broken", "fields missing", "a path", "binary"],
 )
 def test_a_damaged_manifest_is_reported_as_damage(content: str, copied: Settings, embedder: Embedder) -> None:

@@ -186,7 +186,7 @@ def test_what_the_user_says_wins_over_the_file(tmp_path: Path) -> None:
         "de",
         ("chips",),
     )
-    assert [source.publisher for source in article.sources] == ["Hafenkurier", "A"]
+    assert [source.publisher for source in article.sources] == ["A", "Hafenkurier"]
 
 
 def test_a_source_named_by_the_user_leaves_the_files_footnotes_where_they_point(tmp_path: Path) -> None:

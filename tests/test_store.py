@@ -10,8 +10,8 @@ import pytest
 from rag.errors import IndexDamaged
 from rag.index import Index
 from rag.settings import Settings
-from rag.store import Store
-from rag.types import Embedder, Filters, Language
+from rag.store import Store, write_store
+from rag.types import Article, Chunk, Embedder, Filters, Language, Span
 from rag.words import terms
 
 FILTERS = {
@@ -136,3 +136,50 @@ def test_counts_that_do_not_fit_the_manifest_are_reported(
             sentences=manifest.sentences + sentences,
             dimension=manifest.dimension + dimension,
         )
+
+
+MANY = 1_200
+"""More chunks than Chroma keeps outside its index files."""
+
+
+def write_many(folder: Path) -> np.ndarray:
+    """A store of many random unit vectors in `folder`."""
+    vectors = np.random.default_rng(7).normal(size=(MANY, 32)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    article = Article("a", "a", "en", "T", date(2025, 8, 14), "day", (), (), "current", (), (), "Text.", "")
+    chunks = [Chunk(f"a#{n}", "a", 0, 5, (Span(0, 5),)) for n in range(MANY)]
+    write_store(folder, chunks, {"a": article}, vectors, vectors, lambda done: None)
+    return vectors
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("many")
+    write_many(folder)
+    return folder
+
+
+def test_every_vector_of_many_finds_itself(many: Path) -> None:
+    store = Store(many, chunks=MANY, sentences=MANY, dimension=32)
+    assert store.audit() == []
+    store.close()
+
+
+def search_many(folder: Path) -> None:
+    store = Store(folder, chunks=MANY, sentences=MANY, dimension=32)
+    try:
+        assert len(store.search(np.eye(32, dtype=np.float32)[0], 10, "en", Filters())) == 10
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("file", ["data_level0.bin", "header.bin", "link_lists.bin", ""])
+def test_a_lost_index_file_of_chroma_is_reported_as_damage(file: str, many: Path, tmp_path: Path) -> None:
+    shutil.copytree(many, tmp_path / "build")
+    (folder,) = {path.parent for path in (tmp_path / "build").glob("chroma/*/header.bin")}
+    if file:
+        (folder / file).unlink()
+    else:
+        shutil.rmtree(folder)
+    with pytest.raises(IndexDamaged, match="chipdesk build"):
+        search_many(tmp_path / "build")

@@ -1,0 +1,247 @@
+"""The chat page in a real browser: what a journalist does, sees and must not see."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from conftest import put
+from made import R2_QUESTIONS, serving
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from rag.api import create_app
+from rag.ask import Chipdesk
+from rag.build import build
+from rag.settings import load
+from rag.types import Embedder, Language
+
+pytest_plugins = ("fixtures_desk",)
+pytestmark = pytest.mark.browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+WAIT = 60_000
+"""Milliseconds; patience for a loaded machine, not a measurement."""
+HOSTILE = (
+    '<script>window.hacked = 1</script> <img src="x" onerror="window.hacked = 2"> **bold** [link](javascript:alert(1)) '
+    "`code` & <b>fat</b>"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        reason = f"no browser is installed ({', '.join(NAMES)})"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address(desk: Chipdesk) -> Iterator[str]:
+    """The chat page over the R2 story."""
+    import ui
+
+    with serving(ui.mount(create_app(desk.settings, desk=desk))) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder) -> Iterator[str]:
+    """The chat page over one article that is full of markup."""
+    import ui
+
+    root = tmp_path_factory.mktemp("hostile")
+    settings = load(corpus=root / "corpus", index=root / "index")
+    text = f"DeepSeek delayed its R2 model because training failed {HOSTILE} on Huawei chips.\n\n# {HOSTILE}"
+    put(settings.corpus, "2025-08-14-hostile.en", text, title=f"DeepSeek delays R2 {HOSTILE}".replace('"', "'"))
+    assert not build(settings, embedder=embedder).problems
+    desk = Chipdesk(settings, embedder=embedder)
+    with serving(ui.mount(create_app(settings, desk=desk))) as address:
+        yield address
+
+
+class Visit:
+    """A visitor with the page open; remembers where the page asked for anything."""
+
+    def __init__(self, browser: Browser, address: str, width: int) -> None:
+        self.page: Page = browser.new_page(viewport={"width": width, "height": 900}, locale="en-GB")
+        self.asked_for: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self.asked_for.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.set_default_timeout(WAIT)
+        self.page.goto(address)
+        self.box.wait_for()
+
+    @property
+    def box(self) -> Locator:
+        return self.page.locator("#question textarea")
+
+    @property
+    def replies(self) -> Locator:
+        return self.page.locator("#chat .reply")
+
+    def ask(self, text: str) -> Locator:
+        """Ask, and wait for the reply."""
+        before = self.replies.count()
+        self.box.fill(text)
+        self.page.locator("#send").click()
+        expect(self.replies).to_have_count(before + 1, timeout=WAIT)
+        return self.replies.last
+
+    def overflow(self) -> int:
+        """Pixels that the page is wider than the window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Visit]:
+    visit = Visit(browser, address, 1200)
+    yield visit
+    visit.page.close()
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(("text", "language"), R2_QUESTIONS)
+def test_a_citation_opens_the_article_with_the_quote_highlighted(
+    visit: Visit, address: str, text: str, language: Language
+) -> None:
+    reply = visit.ask(text)
+    answer = httpx.post(f"{address}/ask", json={"question": text}, timeout=60).json()
+    assert reply.get_attribute("lang") == language
+    for sentence in answer["sentences"]:
+        assert flat(sentence["text"]) in flat(reply.locator(".text").inner_text())
+    highlight = reply.locator(".card mark").first
+    expect(highlight).to_be_hidden()
+    reply.locator("a.cite", has_text="[1]").first.click()
+    expect(highlight).to_be_visible()
+    expect(highlight).to_be_in_viewport()
+    cited = answer["citations"][0]
+    assert flat(highlight.inner_text()) == flat(cited["quote"])
+    card = flat(reply.locator(".card").first.inner_text())
+    assert flat(cited["title"]) in card
+    assert cited["sources"][0]["publisher"] in card
+    links = reply.locator(".card").first.locator(".outlets a")
+    assert [links.nth(n).get_attribute("href") for n in range(links.count())] == [
+        source["url"] for source in cited["sources"] if source["url"]
+    ]
+
+
+def test_every_mark_opens_its_own_card(visit: Visit) -> None:
+    reply = visit.ask("Wie viele Ascend-Chips kann Huawei 2025 fertigen?")
+    marks = reply.locator("a.cite")
+    assert marks.count() >= 1
+    for n in range(marks.count()):
+        marks.nth(n).click()
+        expect(reply.locator(".card[open]")).to_have_count(n + 1)
+
+
+def test_a_conversation_keeps_its_replies_and_their_cards_apart(visit: Visit) -> None:
+    for text, _ in R2_QUESTIONS:
+        visit.ask(text)
+    expect(visit.page.locator("#chat .asked")).to_have_text([text for text, _ in R2_QUESTIONS])
+    ids = visit.page.locator("#chat .card").evaluate_all("cards => cards.map(card => card.id)")
+    assert len(set(ids)) == len(ids)
+    expect(visit.box).to_have_value("")
+
+
+def test_an_abstention_looks_different_and_names_the_nearest(visit: Visit) -> None:
+    reply = visit.ask("When did TSMC open its Arizona fab?")
+    expect(reply).to_have_class("reply declined")
+    expect(reply.locator(".verdict")).to_have_text("No answer")
+    expect(reply.locator("a.cite")).to_have_count(0)
+    assert "nearest coverage" in reply.inner_text().casefold()
+    declined = reply.evaluate("reply => getComputedStyle(reply).borderLeftColor")
+    answered = visit.ask("why was R2 delayed?")
+    expect(answered).to_have_class("reply answered")
+    assert answered.evaluate("reply => getComputedStyle(reply).borderLeftColor") != declined
+
+
+def test_an_empty_question_is_a_problem_and_not_an_answer(visit: Visit) -> None:
+    reply = visit.ask("   ")
+    expect(reply).to_have_class("reply problem")
+    expect(reply).to_contain_text("empty")
+
+
+def test_enter_asks(visit: Visit) -> None:
+    visit.box.fill("why was R2 delayed?")
+    visit.box.press("Enter")
+    expect(visit.replies).to_have_count(1, timeout=WAIT)
+
+
+def test_filters_are_applied(visit: Visit) -> None:
+    visit.page.locator("#filters button").first.click()
+    visit.page.locator("#until input, #until textarea").fill("2024-12-31")
+    reply = visit.ask("why was R2 delayed?")
+    expect(reply).to_have_class("reply declined")
+    expect(reply).to_contain_text("31 December 2024")
+    visit.page.locator("#until input, #until textarea").fill("soon")
+    expect(visit.ask("why was R2 delayed?")).to_have_class("reply problem")
+
+
+def test_each_example_is_one_click_away_and_answered(visit: Visit) -> None:
+    import ui
+
+    for count, text in enumerate(ui.EXAMPLES):
+        if count:
+            visit.page.reload()
+        visit.page.locator("#chat").get_by_text(text, exact=True).click()
+        expect(visit.replies).to_have_count(1, timeout=WAIT)
+        expect(visit.replies.first).to_have_class("reply answered")
+
+
+def test_what_the_visitor_types_is_text(visit: Visit) -> None:
+    visit.ask(HOSTILE)
+    expect(visit.page.locator("#chat .asked")).to_have_text(flat(HOSTILE))
+    assert visit.page.evaluate("window.hacked") is None
+
+
+def test_markup_in_an_article_is_shown_as_text_and_executes_nothing(browser: Browser, hostile: str) -> None:
+    visit = Visit(browser, hostile, 1200)
+    reply = visit.ask("why was R2 delayed?")
+    expect(reply).to_have_class("reply answered")
+    reply.locator("a.cite").first.click()
+    expect(reply.locator("mark").first).to_be_visible()
+    assert HOSTILE in flat(reply.locator(".text").inner_text())
+    assert HOSTILE in flat(reply.locator(".article").first.inner_text())
+    assert HOSTILE.replace('"', "'") in flat(reply.locator(".title").first.inner_text())
+    assert reply.locator("script, img, b, strong, em, code").count() == 0
+    assert visit.page.evaluate("window.hacked") is None
+    assert visit.errors == []
+    visit.page.close()
+
+
+def test_nothing_leaves_this_machine(visit: Visit) -> None:
+    reply = visit.ask("why was R2 delayed?")
+    reply.locator("a.cite").first.click()
+    expect(reply.locator("mark").first).to_be_visible()
+    expect(visit.page).to_have_title("Chipdesk")
+    hosts = {urlsplit(url).hostname for url in visit.asked_for if not url.startswith(("data:", "blob:"))}
+    assert hosts == {"127.0.0.1"}
+    assert visit.errors == []
+
+
+def test_a_phone_scrolls_in_one_direction_only(browser: Browser, address: str) -> None:
+    visit = Visit(browser, address, 390)
+    assert visit.overflow() <= 0
+    reply = visit.ask("why was R2 delayed?")
+    reply.locator("a.cite").first.click()
+    expect(reply.locator("mark").first).to_be_visible()
+    assert visit.overflow() <= 0
+    visit.page.close()

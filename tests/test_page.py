@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made import article
+
+from rag.errors import BadRequest, IndexMissing
+from rag.page import answer_html, problem_html, question_html
+from rag.types import LANGUAGES, Answer, Article, Citation, Filters, Language, Sentence, Source
+
+TAGS = {"a", "details", "div", "li", "mark", "p", "span", "summary", "ul"}
+ATTRIBUTES = {"class", "href", "id", "lang", "rel", "role", "target", "title"}
+HOSTILE = (
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</div></details><h1>", "' onmouseover='alert(1)",
+    "&lt;b&gt;&amp;", "<!-- ", "]]>", "**bold** [x](javascript:alert(1)) `code` $x$", "a\n\n<b>\n\n# head",
+)  # fmt: skip
+TEXT = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+FILLED = TEXT.filter(str.strip)
+
+
+class Page(HTMLParser):
+    """Reads HTML as a browser would: elements with their attributes, the text, and what is inside <mark>."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.marked: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self._open == [], "elements stay open"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+        if "mark" in self._open:
+            self.marked.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        pytest.fail(f"a comment came in: {data!r}")
+
+    def handle_decl(self, decl: str) -> None:
+        pytest.fail(f"a declaration came in: {decl!r}")
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
+
+    @property
+    def links(self) -> list[str | None]:
+        return [attributes.get("href") for tag, attributes in self.elements if tag == "a"]
+
+    @property
+    def shape(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [(tag, tuple(attributes)) for tag, attributes in self.elements]
+
+
+def answered(told: Article, start: int, end: int, *, text: str | None = None, language: Language = "en") -> Answer:
+    """An answer that quotes told.text[start:end]."""
+    quote = told.text[start:end]
+    citation = Citation(
+        1,
+        told.id,
+        told.event,
+        told.title,
+        told.language,
+        told.published,
+        told.precision,
+        quote,
+        start,
+        end,
+        told.sources,
+    )
+    said = text or quote
+    return Answer(
+        "0123456789abcdef", "q", "q", language, f"{said} [1]", False, None, (Sentence(said, (1,), 0.9),), (citation,),
+        told.published, "extractive", "f" * 16, 12,
+    )  # fmt: skip
+
+
+def declined(told: Article, text: str) -> Answer:
+    answer = answered(told, 0, 1)
+    return replace(answer, answer=text, abstained=True, reason="no_coverage", sentences=())
+
+
+def shown(answer: Answer, told: Article, *, filters: Filters | None = None) -> Page:
+    return Page(answer_html(answer, lambda _: told, key="k-0", filters=filters or Filters()))
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+TOLD = article("It was late. Chips failed in training. Nobody knows.\n\nAnother paragraph.")
+
+
+# --- nothing from outside becomes markup -----------------------------------------------------------------------------
+
+
+@given(text=FILLED, title=TEXT, publisher=TEXT, headline=TEXT, url=TEXT, day=TEXT, said=FILLED, topic=TEXT)
+def test_no_text_from_outside_becomes_markup(
+    text: str, title: str, publisher: str, headline: str, url: str, day: str, said: str, topic: str
+) -> None:
+    source = Source(publisher, headline, f"https://example.com/{url}", day, "de")
+    told = article(text, title=title, sources=(source,))
+    filters = Filters(publishers=(publisher,), topics=(topic,))
+    for answer in (answered(told, 0, len(text), text=said), declined(told, said)):
+        page = shown(answer, told, filters=filters)
+        assert {tag for tag, _ in page.elements} <= TAGS
+        assert {name for _, attributes in page.elements for name in attributes} <= ATTRIBUTES
+        assert all(link and link.startswith(("#k-0-", "https://example.com/")) for link in page.links)
+        assert len(page.links) == (1 if answer.abstained else 2)
+        for outside in (title, publisher, headline, said, topic):
+            assert flat(outside) in flat(page.text)
+
+
+@given(text=FILLED, other=FILLED)
+def test_the_page_has_the_same_elements_whatever_the_texts_say(text: str, other: str) -> None:
+    def shape(words: str) -> list[tuple[str, tuple[str, ...]]]:
+        told = article("One. Two.", title=words, sources=(Source(words, words, "https://example.com", words),))
+        return shown(answered(told, 0, 4, text=words), told).shape
+
+    assert shape(text) == shape(other)
+
+
+@given(TEXT)
+def test_the_question_is_shown_as_text(text: str) -> None:
+    page = Page(question_html(text))
+    assert page.shape == [("div", ("class",))]
+    assert flat(page.text) == flat(text)
+
+
+@given(TEXT, TEXT)
+def test_a_problem_is_shown_as_text(message: str, repair: str) -> None:
+    page = Page(problem_html(BadRequest(message, repair), "en"))
+    assert {tag for tag, _ in page.elements} <= {"div", "p"}
+    assert flat(message) in flat(page.text)
+    assert flat(repair) in flat(page.text)
+
+
+@given(FILLED, TEXT)
+def test_no_line_of_the_html_is_blank(text: str, title: str) -> None:
+    """The chat component takes a blank line for the end of HTML and reads what follows as Markdown."""
+    told = article(text, title=title)
+    html = answer_html(answered(told, 0, len(text)), lambda _: told, key="k", filters=Filters())
+    assert all(line.strip() for line in html.split("\n"))
+
+
+URLS = {
+    "javascript": "javascript:alert(1)", "capitals": "JavaScript:alert(1)", "data": "data:text/html,<script>", "none": None,
+    "empty": "", "space before": " javascript:alert(1)", "file": "file:///etc/passwd", "no scheme": "//evil.example",
+    "inside": "javascript://x/%0ahttps://example.com",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("url", URLS.values(), ids=URLS)
+def test_only_web_addresses_are_linked(url: str | None) -> None:
+    told = article(TOLD.text, sources=(Source("Outlet", url=url),))
+    page = shown(answered(told, 0, 12), told)
+    assert page.links == ["#k-0-1"]
+    assert "Outlet" in page.text
+
+
+def test_links_to_outlets_open_elsewhere_and_tell_nothing() -> None:
+    told = article(TOLD.text, sources=(Source("Outlet", url='http://example.com/?a=1&b="2"'),))
+    (link,) = [a for tag, a in shown(answered(told, 0, 12), told).elements if tag == "a" and "target" in a]
+    assert link["href"] == 'http://example.com/?a=1&b="2"'
+    assert {"noopener", "noreferrer"} <= set(str(link["rel"]).split())
+
+
+# --- what is shown ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quote", ["It was late.", "Chips failed in training.", "Another paragraph."])
+def test_the_highlight_is_exactly_the_quote_in_the_whole_article(quote: str) -> None:
+    start = TOLD.text.index(quote)
+    page = shown(answered(TOLD, start, start + len(quote)), TOLD)
+    assert page.marked == [quote]
+    for sentence in ("It was late.", "Nobody knows.", "Another paragraph."):
+        assert sentence in page.text
+
+
+@given(st.text(st.sampled_from("ab <&>\"'\n."), min_size=1, max_size=60), st.data())
+def test_what_is_highlighted_is_the_quote_but_for_line_breaks(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    told = article(text)
+    page = shown(answered(told, start, end, text="Said."), told)
+    assert "".join("".join(page.marked).split()) == "".join(text[start:end].split())
+
+
+def test_a_citation_mark_opens_its_own_card() -> None:
+    page = shown(answered(TOLD, 0, 12), TOLD)
+    (mark,) = [attributes for tag, attributes in page.elements if tag == "a" and attributes.get("class") == "cite"]
+    cards = [attributes["id"] for tag, attributes in page.elements if tag == "details"]
+    assert [mark["href"]] == [f"#{card}" for card in cards]
+
+
+def test_a_card_tells_title_date_language_and_outlets() -> None:
+    text = shown(answered(TOLD, 0, 12), TOLD).text
+    for part in (TOLD.title, "14 August 2025", "English", "Financial Times", "DeepSeek delayed"):
+        assert part in text
+
+
+def test_a_date_is_not_more_precise_than_it_is_known() -> None:
+    told = replace(TOLD, precision="month", sources=())
+    text = shown(replace(answered(told, 0, 12), newest=None), told).text
+    assert "14" not in text
+    assert "August 2025" in text
+
+
+def test_an_article_without_outlets_says_so() -> None:
+    told = replace(TOLD, sources=())
+    assert "no source given" in shown(answered(told, 0, 12), told).text
+
+
+def reply(html: str) -> tuple[str | None, str | None]:
+    """Class and role of the outermost element."""
+    attributes = Page(html).elements[0][1]
+    return attributes.get("class"), attributes.get("role")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_answers_abstentions_and_problems_look_different(language: Language) -> None:
+    def html(answer: Answer) -> str:
+        return answer_html(replace(answer, language=language), lambda _: TOLD, key="k", filters=Filters())
+
+    assert reply(html(answered(TOLD, 0, 12))) == ("reply answered", None)
+    assert reply(html(declined(TOLD, "No."))) == ("reply declined", None)
+    assert reply(problem_html(IndexMissing("No index.", "Build it."), language)) == ("reply problem", "alert")
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: answered(TOLD, 0, 12), lambda: declined(TOLD, "Nein.")], ids=["answered", "declined"]
+)
+def test_labels_are_in_the_language_of_the_answer(make: Callable[[], Answer]) -> None:
+    english = shown(make(), TOLD, filters=Filters(since=date(2025, 1, 1))).text
+    german = shown(replace(make(), language="de"), TOLD, filters=Filters(since=date(2025, 1, 1))).text
+    assert "from 1 January 2025" in english
+    assert "ab 1. Januar 2025" in german
+    assert "Englisch" in german
+    assert "Englisch" not in english
+
+
+def test_the_note_about_the_other_language_stands_before_the_sentences() -> None:
+    answer = answered(TOLD, 0, 12)
+    noted = replace(answer, answer=f"Only in German: {answer.answer}")
+    page = shown(noted, TOLD)
+    assert "Only in German:" in page.text
+    assert ("p", {"class": "lead"}) in page.elements
+    assert ("p", {"class": "lead"}) not in shown(answer, TOLD).elements
