@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import REPOSITORY, chipdesk, put, small_corpus
 
-from rag.build import Report, build, passage, sentence_passages
+from rag.build import Report, build, passage, sentences_of
 from rag.catalog import Catalog
 from rag.chunk import chunk
 from rag.errors import CorpusError, IndexMissing
@@ -47,7 +47,7 @@ def texts_of(settings: Settings, *ids: str) -> int:
     for article in read_corpus(settings.corpus, most_bytes=settings.article_bytes).articles:
         if article.status != "withdrawn" and (article.id in ids or not ids):
             for part in chunk(article, chunk_chars=settings.chunk_chars):
-                texts |= {passage(article, part), *sentence_passages(article, part)}
+                texts |= {passage(article, part), *sentences_of(article, part)}
     return len(texts)
 
 
@@ -295,7 +295,7 @@ def test_a_corpus_without_articles_builds_and_opens(settings: Settings, embedder
     vector = embedder.questions(["R2"])[0]
     assert index.nearest(vector, 5, "en", Filters()) == []
     assert index.by_words(["r2"], ["r2"], "en", 5, Filters()) == []
-    assert index.rarity("r2", "en") == 0
+    assert (index.size, index.frequency("r2", "en")) == (0, 0)
     assert (index.catalog.articles(), index.catalog.span(), index.catalog.labels("topic")) == ([], None, [])
     assert index.store.audit() == []
     index.close()

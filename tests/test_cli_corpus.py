@@ -107,7 +107,7 @@ def test_add_refuses_another_text_with_the_same_id(tmp_path: Path) -> None:
     [
         (["check", "--corpus", "NOWHERE"], 1, "is not a folder"),
         (["build", "--corpus", "NOWHERE", "--index", "INDEX"], 1, "is not a folder"),
-        (["build", "--corpus", "CORPUS", "--index", "FILE"], 1, "FILE"),
+        (["build", "--corpus", "CORPUS", "--index", "FILE"], 2, "FILE"),
         (["add", "NOWHERE"], 2, "does not exist"),
         (["add", "FILE", "FILE", "--title", "T"], 2, "one file"),
         (["build", "--fast"], 2, "No such option"),
