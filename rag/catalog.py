@@ -141,6 +141,10 @@ class Catalog:
         statement = f"SELECT count(*) FROM words_{language} WHERE words_{language} MATCH ?"
         return int(self._rows(statement, (f'{{title body}} : "{_quoted(term)}"',))[0][0])
 
+    def chunks_in(self, language: Language) -> int:
+        """How many chunks the articles in `language` have."""
+        return int(self._rows(f"SELECT count(*) FROM words_{language}")[0][0])
+
     def labels(self, kind: str) -> list[tuple[str, int]]:
         """(value, number of articles) of all publishers or topics, the most frequent first."""
         return self._rows(

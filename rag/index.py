@@ -132,6 +132,9 @@ class Index:
     def size(self) -> int:
         return self.manifest.chunks
 
+    def chunks_in(self, language: Language) -> int:
+        return self.catalog.chunks_in(language)
+
     def frequency(self, term: str, language: Language) -> int:
         return self.catalog.document_frequency(term, language)
 
