@@ -128,6 +128,19 @@ def build(
     )
 
 
+def is_current(settings: Settings) -> bool:
+    """Whether the index is there and was made from the corpus as it stands, by these settings.
+
+    Raises:
+        CorpusError: the corpus folder cannot be read.
+    """
+    before = _current(settings)
+    corpus = read_corpus(settings.corpus, most_bytes=settings.article_bytes)
+    glossary, _ = read_glossary(settings.glossary)
+    digest = _digest(corpus.articles, glossary)
+    return before is not None and _up_to_date(before, settings, open_embedder(settings), digest)
+
+
 def passage(article: Article, part: Chunk) -> str:
     """What is embedded for a chunk: its text after the article's title and date, which are not part of any quote.
 

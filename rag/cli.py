@@ -141,12 +141,15 @@ def _print_problems(problems: tuple[ChipdeskError, ...]) -> None:
 
 
 @app.command()
-def check(corpus: Corpus = None, as_json: Json = False) -> None:
-    """Validate every file of the corpus; names file, line and field of what is wrong."""
+def check(corpus: Corpus = None, index: IndexDir = None, as_json: Json = False) -> None:
+    """Validate every file of the corpus; names file, line and field of what is wrong.
+
+    With --index it also says whether that index is up to date with the files.
+    """
     from rag.glossary import read_glossary
     from rag.read import read_corpus
 
-    settings = load(corpus=corpus)
+    settings = load(corpus=corpus, index=index)
     found = read_corpus(settings.corpus, most_bytes=settings.article_bytes)
     glossary, wrong_entries = read_glossary(settings.corpus)
     problems = (*found.problems, *wrong_entries)
@@ -166,6 +169,11 @@ def check(corpus: Corpus = None, as_json: Json = False) -> None:
         names = f", {len(glossary.entries)} glossary entries" if glossary.entries else ""
         verdict = "nothing to complain about" if not problems else f"{len(problems)} to mend"
         err.print(f"{len(found.articles)} articles{names}: {verdict}.")
+    if index and not as_json:
+        from rag.build import is_current
+
+        state = "up to date" if is_current(settings) else "not up to date; run `chipdesk build`"
+        err.print(f"The index in {escape(str(index))} is {state}.", soft_wrap=True)
     if problems:
         raise typer.Exit(EXIT_PROBLEMS)
 
