@@ -2,7 +2,7 @@
 
 Similarity cannot tell an answer from a sentence that is merely about the same thing. So each candidate sentence is
 measured in several cheap ways (meaning, words, names, the kind of answer wanted), and a logistic model turns the
-measurements into a probability, its support. The weights are fitted on the development questions (`chipdesk fit`); none
+measurements into a probability, its support. The weights are fitted on the training questions (`python -m rag.evaluate.fit`); none
 depends on the size of the corpus.
 """
 

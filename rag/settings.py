@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         ge=0.0,
         le=1.0,
         description="Least support (a probability) of the best sentence, below which the question is declined. On dev "
-        "0.08 declines all off-topic questions and 5 % of those that have an answer.",
+        "0.08 declines all off-topic questions and 4 % of those that have an answer.",
     )
     question_chars: int = Field(2000, ge=100, le=10_000, description="Longest question.")
     history_turns: int = Field(20, ge=0, le=100, description="Most messages of the conversation that are read.")
