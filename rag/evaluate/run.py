@@ -6,30 +6,66 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rag.ask import Chipdesk
 from rag.errors import BadRequest
-from rag.evaluate.metrics import hit_at, mean, ndcg_at, precision_recall, reciprocal_rank
+from rag.evaluate.metrics import (
+    citation_precision,
+    citation_recall,
+    hit_at,
+    language_match,
+    mean,
+    ndcg_at,
+    on_event,
+    percentile,
+    precision_recall,
+    premise_handled,
+    rank_of,
+    reciprocal_rank,
+)
 from rag.evaluate.questions import Item, checksum, read_questions
 from rag.settings import Settings
-from rag.types import Answer, Hit
+from rag.types import Hit
 
 SUITES: Final = ("qa", "headlines", "xquad", "xquad-r")
 Table = tuple[str, list[str], list[list[str]]]
 """Title, column heads, rows."""
+KIND: Final = "kind "
+"""Begins the name of a group of one kind of question."""
+PREMISE: Final = "false_premise"
+
+
+Verdict = Literal["right", "wrong answer", "should have declined", "wrongly declined"]
+"""What became of a question, in words. Each question has one; a false premise that passed unnoticed is a wrong answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A sentence of an article, cited or gold."""
+
+    article: str
+    quote: str
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One question's scores. None means that the score does not apply to this kind of question."""
+    """One question's scores. None means that the score does not apply to this question."""
 
     id: str
     question: str
+    history: tuple[str, ...]
+    """What was said before, oldest first."""
     kind: str
     language: str
     pair: str
-    """Question language -> languages in which the answer exists: "en>de", "de>de+en"."""
+    """Question language -> languages in which the answer exists: "en>de", "de>de+en"; "unanswerable" without gold."""
+    same_language: bool | None
+    """Whether the answer exists in the question's language; None without gold."""
+    answerable: bool
+    verdict: Verdict
+    rank: int | None
+    """Of the first gold event among the retrieved ones, from 1; None if it was not retrieved, or without gold."""
     hit1: float | None
     hit5: float | None
     reciprocal_rank: float | None
@@ -37,12 +73,117 @@ class Score:
     evidence_precision: float | None
     evidence_recall: float | None
     abstained: bool
-    should_abstain: bool
     correct: float | None
     """Whether the answer's quotes contain what the gold patterns ask for; 0 for an abstention."""
-    quotes_exact: bool
+    citation_precision: float | None
+    citation_recall: float | None
+    on_event: float | None
+    language_match: float
+    premise_handled: float | None
     milliseconds: float
-    answer: str = ""
+    support: float | None
+    """Of the answer's best supported sentence; None for an abstention."""
+    answer: str
+    citations: tuple[Quote, ...]
+    """What the answer cites; the nearest coverage for an abstention."""
+    gold: tuple[Quote, ...]
+
+
+Figure = Callable[[Sequence[Score]], float | None]
+"""Makes one figure of the scores of a group; None where it applies to none of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A column of the summary."""
+
+    about: str
+    """Which questions count, and what the figure says of them."""
+    figure: Figure
+    less_is_better: bool = False
+
+
+def _mean(name: str, kind: str | None = None) -> Figure:
+    """The mean of one score over the questions (of one kind) that it applies to."""
+    return lambda scores: mean(
+        value for score in scores if kind in (None, score.kind) and (value := getattr(score, name)) is not None
+    )
+
+
+METRICS: Final[dict[str, Metric]] = {
+    "n": Metric("Questions.", len),
+    "hit@1": Metric("Questions with gold: the first event retrieved is a gold event.", _mean("hit1")),
+    "hit@5": Metric("Questions with gold: a gold event is among the first five retrieved.", _mean("hit5")),
+    "MRR": Metric(
+        "Questions with gold: 1 / rank of the first gold event, 0 if it was not retrieved.", _mean("reciprocal_rank")
+    ),
+    "nDCG@10": Metric("Questions with gold: how near the top the gold events stand.", _mean("ndcg10")),
+    "ev. prec.": Metric("Answered answerable questions: cited sentences that are gold.", _mean("evidence_precision")),
+    "ev. rec.": Metric(
+        "Answerable questions: gold sentences, of the languages cited, that are cited; 0 if declined.",
+        _mean("evidence_recall"),
+    ),
+    "correct": Metric(
+        "Answerable questions: the quotes contain what the gold patterns ask for; 0 if declined.", _mean("correct")
+    ),
+    "cit. prec.": Metric(
+        "Answers: citations that hold, that is whose quote stands at its offsets in a stored article that is not "
+        "withdrawn, and is the sentence it is cited for.",
+        _mean("citation_precision"),
+    ),
+    "cit. rec.": Metric("Answers: sentences covered by a citation that holds.", _mean("citation_recall")),
+    "on event": Metric("Answers to questions with gold: citations that tell a gold event.", _mean("on_event")),
+    "language": Metric(
+        "All questions: answered or declined in the question's language, and beginning with evidence in it where gold "
+        "exists in it.",
+        _mean("language_match"),
+    ),
+    "abst. prec.": Metric(
+        "Declined questions: unanswerable, off topic or built on a false premise. Declining a false premise is right, "
+        "though correcting it is too.",
+        lambda scores: mean(float(not score.answerable) for score in scores if score.abstained),
+    ),
+    "abst. rec.": Metric(
+        "Unanswerable and off-topic questions: declined. False premises are scored apart.",
+        lambda scores: mean(float(s.abstained) for s in scores if not s.answerable and s.kind != PREMISE),
+    ),
+    "false ref.": Metric(
+        "Answerable questions: declined. Less is better.",
+        lambda scores: mean(float(score.abstained) for score in scores if score.answerable),
+        less_is_better=True,
+    ),
+    "latest": Metric("Questions for the latest state: correct.", _mean("correct", "latest")),
+    "conflict": Metric(
+        "Questions on which sources differ: correct, which takes both sides.", _mean("correct", "conflict")
+    ),
+    "followup": Metric("Questions that need the conversation before them: correct.", _mean("correct", "followup")),
+    "false premise": Metric(
+        "Questions built on a false premise: declined, or the first sentence cites a correction of it.",
+        _mean("premise_handled", PREMISE),
+    ),
+    "ms": Metric(
+        "All questions: mean milliseconds of one answer, in one process.", _mean("milliseconds"), less_is_better=True
+    ),
+    "ms p50": Metric(
+        "All questions: milliseconds that half of the answers stay within.",
+        lambda scores: percentile((score.milliseconds for score in scores), 0.50),
+        less_is_better=True,
+    ),
+    "ms p95": Metric(
+        "All questions: milliseconds that 95 of 100 answers stay within.",
+        lambda scores: percentile((score.milliseconds for score in scores), 0.95),
+        less_is_better=True,
+    ),
+}
+"""Every figure of the suite qa by its name: the columns of the tables, the keys of --json, the names of the floors. All
+but n and ms are 0..1. A metric counts every question it applies to, and is None in a group where it applies to none."""
+
+RETRIEVAL: Final = ("n", "hit@1", "hit@5", "MRR", "nDCG@10", "ev. prec.", "ev. rec.")
+ANSWERS: Final = (
+    "n", "correct", "cit. prec.", "cit. rec.", "on event", "language", "abst. prec.", "abst. rec.", "false ref.",
+)  # fmt: skip
+ONCE: Final = ("latest", "conflict", "followup", "false premise", "ms", "ms p50", "ms p95")
+"""Shown for all questions together only: by group they are empty or repeat `correct`."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +206,26 @@ class Result:
         }
 
     def tables(self) -> list[Table]:
-        """For a terminal: groups as rows, metrics as columns."""
-        columns = list(self.overall)
-        rows = [[name, *(_shown(values.get(column)) for column in columns)] for name, values in self.groups.items()]
-        rows.append(["all", *(_shown(self.overall[column]) for column in columns)])
-        about = ", ".join(f"{name} {value}" for name, value in self.data.items())
-        return [(f"{self.suite}: {about}", ["", *columns], rows)]
+        """For a terminal: groups as rows, metrics as columns; in two tables of the same rows where there are many metrics."""
+        about = f"{self.suite}: " + ", ".join(f"{name} {value}" for name, value in self.data.items())
+        if self.suite != "qa":
+            return [self._table(about, list(self.overall))]
+        return [
+            self._table(f"{about} – retrieval and evidence", RETRIEVAL),
+            self._table("answers, citations and refusals", ANSWERS),
+            ("all questions", list(ONCE), [[shown(self.overall[name]) for name in ONCE]]),
+        ]
+
+    def _table(self, title: str, columns: Sequence[str]) -> Table:
+        rows: list[list[str]] = []
+        previous = None
+        for name, values in (*self.groups.items(), ("all", self.overall)):
+            by_kind = name.startswith(KIND)
+            if previous is not None and by_kind != previous:
+                rows.append([""] * (len(columns) + 1))
+            rows.append([name, *(shown(values.get(column)) for column in columns)])
+            previous = by_kind
+        return title, ["", *columns], rows
 
 
 def evaluate(
@@ -102,18 +257,27 @@ def evaluate(
 
 
 def evaluate_questions(desk: Chipdesk, items: Sequence[Item], *, split: str, progress: Callable[[str], None]) -> Result:
-    """Ask every question and score retrieval, evidence, answer and refusal. Every metric counts every question it applies to."""
+    """Ask every question and score retrieval, evidence, answer, citations and refusal; METRICS says how.
+
+    Groups are the answers that exist in the question's language and those that do not, the language pairs, the kinds.
+    """
     scores = []
+    if items:
+        # the first question opens index and model: it is asked once without a clock
+        desk.ask(items[0].question, history=items[0].history)
     for number, item in enumerate(items, start=1):
         progress(f"question {number} of {len(items)}")
         scores.append(_score(desk, item))
     progress("")
-    pairs = sorted({score.pair for score in scores})
-    kinds = sorted({score.kind for score in scores})
-    groups = {pair: summary([s for s in scores if s.pair == pair]) for pair in pairs}
-    groups |= {f"kind {kind}": summary([s for s in scores if s.kind == kind]) for kind in kinds}
+    groups = {
+        "same language": [s for s in scores if s.same_language],
+        "cross language": [s for s in scores if s.same_language is False],
+    }
+    groups |= {pair: [s for s in scores if s.pair == pair] for pair in sorted({s.pair for s in scores})}
+    groups |= {f"{KIND}{kind}": [s for s in scores if s.kind == kind] for kind in sorted({s.kind for s in scores})}
     about = {"split": split, "questions": len(items), "gold": checksum(items), "index": desk.index.manifest.identity}
-    return Result("qa", about, summary(scores), groups, tuple(scores))
+    figures = {name: summary(members) for name, members in groups.items() if members}
+    return Result("qa", about, summary(scores), figures, tuple(scores))
 
 
 def evaluate_headlines(desk: Chipdesk, *, progress: Callable[[str], None]) -> Result:
@@ -149,90 +313,70 @@ def events_of(hits: Sequence[Hit]) -> list[str]:
     return list(dict.fromkeys(hit.article.event for hit in hits))
 
 
-def _score(desk: Chipdesk, item: Item) -> Score:
-    question, vector = desk.read(item.question, history=item.history)
-    ranking = events_of(desk.retrieve(question, vector))
-    started = time.perf_counter()
-    answer = desk.ask(item.question, history=item.history)
-    took = (time.perf_counter() - started) * 1000
-    gold = set(item.events) if item.gold else set()
-    cited = {f"{c.article}|{c.quote}" for c in answer.citations} if not answer.abstained else set()
-    right = {f"{g.article}|{g.quote}" for g in item.gold}
-    # one language's gold is enough: the other one says the same
-    usable = {
-        key for key in right if key.split("|")[0].endswith(tuple(f".{lang}" for lang in _languages(answer)))
-    } or right
-    precision, recall = precision_recall(cited, usable)
-    quoted = " ".join(citation.quote for citation in answer.citations)
-    return Score(
-        id=item.id,
-        question=item.question,
-        kind=item.kind,
-        language=item.language,
-        pair=_pair(item),
-        hit1=hit_at(ranking, gold, 1) if gold else None,
-        hit5=hit_at(ranking, gold, 5) if gold else None,
-        reciprocal_rank=reciprocal_rank(ranking, gold) if gold else None,
-        ndcg10=ndcg_at(ranking, gold, 10) if gold else None,
-        evidence_precision=precision if item.answerable and not answer.abstained else None,
-        evidence_recall=recall if item.answerable else None,
-        abstained=answer.abstained,
-        should_abstain=not item.answerable,
-        correct=float(not answer.abstained and item.is_answered_by(quoted)) if item.answerable else None,
-        quotes_exact=all(_exact(desk, answer)),
-        milliseconds=took,
-        answer=answer.answer,
-    )
-
-
-def _languages(answer: Answer) -> list[str]:
-    return sorted({citation.language for citation in answer.citations})
-
-
-def _exact(desk: Chipdesk, answer: Answer) -> list[bool]:
-    return [desk.article(c.article).text[c.start : c.end] == c.quote for c in answer.citations]
-
-
-def _pair(item: Item) -> str:
-    if not item.gold:
-        return "unanswerable"
-    languages = sorted({gold.article.rsplit(".", 1)[-1] for gold in item.gold})
-    return f"{item.language}>{'+'.join(languages)}"
-
-
 def summary(scores: Sequence[Score]) -> dict[str, Any]:
-    """Means over the questions each metric applies to; None where it applies to none.
-
-    Abstention precision: of the questions that were declined, the share that should have been. Recall: of those that
-    should have been declined, the share that was. False refusals: of the answerable ones, the share that was declined.
-    """
-
-    def over(name: str) -> float | None:
-        return mean(value for score in scores if (value := getattr(score, name)) is not None)
-
-    declined = [score for score in scores if score.abstained]
-    unanswerable = [score for score in scores if score.should_abstain]
-    answerable = [score for score in scores if not score.should_abstain]
-    return {
-        "n": len(scores),
-        "hit@1": over("hit1"),
-        "hit@5": over("hit5"),
-        "MRR": over("reciprocal_rank"),
-        "nDCG@10": over("ndcg10"),
-        "correct": over("correct"),
-        "ev. prec.": over("evidence_precision"),
-        "ev. rec.": over("evidence_recall"),
-        "quotes": mean(float(score.quotes_exact) for score in scores),
-        "abst. prec.": mean(float(score.should_abstain) for score in declined),
-        "abst. rec.": mean(float(score.abstained) for score in unanswerable),
-        "false ref.": mean(float(score.abstained) for score in answerable),
-        "ms": mean(score.milliseconds for score in scores),
-    }
+    """All METRICS of a group of questions."""
+    return {name: metric.figure(scores) for name, metric in METRICS.items()}
 
 
-def _shown(value: Any) -> str:
+def shown(value: float | None) -> str:
+    """A figure for people: counts and milliseconds without decimals, shares with three, a dash for None."""
     if value is None:
         return "–"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.0f}" if value > 1.5 else f"{value:.3f}"
+
+
+def _score(desk: Chipdesk, item: Item) -> Score:
+    started = time.perf_counter()
+    answer = desk.ask(item.question, history=item.history)
+    took = (time.perf_counter() - started) * 1000
+    question, vector = desk.read(item.question, history=item.history)
+    ranking = events_of(desk.retrieve(question, vector))
+    events = set(item.events) if item.gold else set()
+    told = {gold.article.rsplit(".", 1)[-1] for gold in item.gold}
+    gold = {(g.article, g.quote) for g in item.gold}
+    cited = set() if answer.abstained else {(c.article, c.quote) for c in answer.citations}
+    # one language's gold is enough: the other one says the same
+    usable = {pair for pair in gold if pair[0].rsplit(".", 1)[-1] in {c.language for c in answer.citations}} or gold
+    precision, recall = precision_recall(cited, usable)
+    right = not answer.abstained and item.is_answered_by(" ".join(citation.quote for citation in answer.citations))
+    handled = premise_handled(answer, gold) if item.kind == PREMISE else None
+    return Score(
+        id=item.id,
+        question=item.question,
+        history=tuple(turn.content for turn in item.history),
+        kind=item.kind,
+        language=item.language,
+        pair=f"{item.language}>{'+'.join(sorted(told))}" if told else "unanswerable",
+        same_language=item.language in told if told else None,
+        answerable=item.answerable,
+        verdict=_verdict(item, answer.abstained, right if handled is None else bool(handled)),
+        rank=rank_of(ranking, events) if events else None,
+        hit1=hit_at(ranking, events, 1) if events else None,
+        hit5=hit_at(ranking, events, 5) if events else None,
+        reciprocal_rank=reciprocal_rank(ranking, events) if events else None,
+        ndcg10=ndcg_at(ranking, events, 10) if events else None,
+        evidence_precision=precision if item.answerable and not answer.abstained else None,
+        evidence_recall=recall if item.answerable else None,
+        abstained=answer.abstained,
+        correct=float(right) if item.answerable else None,
+        citation_precision=citation_precision(answer, desk.index.article),
+        citation_recall=citation_recall(answer, desk.index.article),
+        on_event=on_event(answer, events),
+        language_match=language_match(answer, item.language, told=item.language in told),
+        premise_handled=handled,
+        milliseconds=took,
+        support=max((sentence.support for sentence in answer.sentences), default=None),
+        answer=answer.answer,
+        citations=tuple(Quote(c.article, c.quote) for c in answer.citations),
+        gold=tuple(Quote(g.article, g.quote) for g in item.gold),
+    )
+
+
+def _verdict(item: Item, abstained: bool, right: bool) -> Verdict:
+    if item.answerable:
+        return "wrongly declined" if abstained else "right" if right else "wrong answer"
+    if item.kind == PREMISE:
+        return "right" if right else "wrong answer"
+    return "right" if abstained else "should have declined"
