@@ -50,6 +50,12 @@ HEAD: Final = """
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <script>
 document.addEventListener("click", (event) => {
+  const chip = event.target.closest("button.chip");
+  if (chip) {
+    window.chipdeskTurn = Number(chip.dataset.turn);
+    document.getElementById("again").click();
+    return;
+  }
   const mark = event.target.closest("a.cite");
   if (!mark) return;
   event.preventDefault();
@@ -82,6 +88,12 @@ CSS: Final = """
 .dark .reply.declined .verdict { color: #f6ad55; }
 .dark .reply.problem .verdict { color: #fc8181; }
 .reply .lead { font-style: italic; color: var(--body-text-color-subdued); }
+.reply .understood { font-size: .85rem; color: var(--body-text-color-subdued); }
+.reply .chip { font-size: .82rem; line-height: 1.3; text-align: left; cursor: pointer; border: 1px solid #1d6f5c; border-radius: 1rem; padding: .15rem .7rem; margin: .15rem 0; color: #1d6f5c; background: #1d6f5c14; }
+.reply .chip:hover, .reply .chip:focus-visible { background: #1d6f5c30; }
+.dark .reply .chip { color: #4fd1b5; border-color: #4fd1b5; }
+.asked .remark { font-size: .8rem; opacity: .75; }
+#again { display: none; }
 .reply .meta { font-size: .8rem; color: var(--body-text-color-subdued); }
 .reply a.cite { text-decoration: none; font-weight: 600; margin-left: .15rem; padding: .1rem .15rem; color: #1d6f5c; }
 .dark .reply a.cite { color: #4fd1b5; }
@@ -91,7 +103,9 @@ CSS: Final = """
 .card summary { cursor: pointer; list-style-position: inside; }
 .card .number { font-weight: 600; }
 .card .title { font-weight: 600; }
-.card .facts { display: block; font-size: .82rem; color: var(--body-text-color-subdued); }
+.reply .accounts { margin: .2rem 0 .2rem 1.1rem; padding: 0; list-style: disc; }
+.reply .accounts li { margin: .35rem 0; }
+.card .facts, .accounts .facts { display: block; font-size: .82rem; color: var(--body-text-color-subdued); }
 .card .outlets { margin: .4rem 0 .4rem 1.1rem; padding: 0; font-size: .85rem; list-style: disc; }
 .card .article { border-top: 1px solid var(--border-color-primary); padding-top: .4rem; font-size: .95rem; max-height: 26rem; overflow-y: auto; }
 .card mark { background: #ffe58f; color: #1a1a1a; padding: .05rem .1rem; }
@@ -99,7 +113,7 @@ CSS: Final = """
 @keyframes flash { from { box-shadow: 0 0 0 3px #1d6f5c88; } to { box-shadow: none; } }
 #chat .placeholder-content { padding-top: 1rem; }
 footer { display: none !important; }
-@media (max-width: 40rem) { .reply { padding-left: .7rem; } .gradio-container main { padding: .5rem !important; } #masthead h1 { font-size: 1.3rem; } #masthead p { font-size: .85rem; } }
+@media (max-width: 40rem) { .reply { padding-left: .7rem; } .gradio-container .main { padding: .5rem .75rem !important; } #chat .message-row.bot-row { margin-left: 0; margin-right: 0; max-width: 100%; } #masthead h1 { font-size: 1.3rem; } #masthead p { font-size: .85rem; } }
 """
 I18N: Final = gr.I18n(**TEXTS)
 
@@ -149,8 +163,30 @@ def create_page(desk: Chipdesk) -> gr.Blocks:
         ) -> Iterator[tuple[list[dict[str, Any]], list[Turn], str]]:
             shown = [*shown, {"role": "user", "content": question_html(text)}]
             yield shown, said, ""
-            reply, said = _reply(desk, text, said, (from_, to, names, about, wanted))
+            reply, said = _reply(desk, text, said, said, (from_, to, names, about, wanted))
             yield [*shown, {"role": "assistant", "content": reply}], said, ""
+
+        def respond_again(
+            turn: int,
+            shown: list[dict[str, Any]],
+            said: list[Turn],
+            from_: str,
+            to: str,
+            names: list[str],
+            about: list[str],
+            wanted: str,
+        ) -> Iterator[tuple[list[dict[str, Any]], list[Turn]]]:
+            """Ask the question at `turn` once more, in the conversation that came before it, without its period."""
+            asked = said[turn : turn + 1]
+            if not asked or turn < 0 or asked[0].role != "user":
+                # the conversation was cleared in the meantime
+                yield shown, said
+                return
+            text = asked[0].content
+            shown = [*shown, {"role": "user", "content": question_html(text, any_time=language_of(text))}]
+            yield shown, said
+            reply, said = _reply(desk, text, said[:turn], said, (from_, to, names, about, wanted), dates=False)
+            yield [*shown, {"role": "assistant", "content": reply}], said
 
         inputs = [box, chat, turns, since, until, outlets, subjects, language]
         outputs = [chat, turns, box]
@@ -163,6 +199,13 @@ def create_page(desk: Chipdesk) -> gr.Blocks:
             show_progress="hidden",
             api_visibility="private",
         )
+        # the chip of a period, which is HTML inside the chat, presses this button; the script of the page says which chip it was
+        again = gr.Button("again", elem_id="again")
+        again.click(
+            respond_again, [gr.Number(0, precision=0, visible=False), *inputs[1:]], [chat, turns],
+            js="(turn, ...others) => [window.chipdeskTurn, ...others]",
+            concurrency_limit=AT_ONCE, show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
         chat.example_select(_example, None, box, show_progress="hidden", api_visibility="private").then(
             respond, inputs, outputs, concurrency_limit=AT_ONCE, show_progress="hidden", api_visibility="private"
         )
@@ -214,16 +257,22 @@ def _welcome(desk: Chipdesk) -> str:
 
 
 def _reply(
-    desk: Chipdesk, text: str, said: list[Turn], chosen: tuple[str | None, str | None, list[str], list[str], str]
+    desk: Chipdesk,
+    text: str,
+    before: list[Turn],
+    said: list[Turn],
+    chosen: tuple[str | None, str | None, list[str], list[str], str],
+    *,
+    dates: bool = True,
 ) -> tuple[str, list[Turn]]:
-    """The HTML of the reply, and the conversation with it."""
+    """The HTML of the reply to a question that continues `before`, and the whole conversation with it."""
     since, until, publishers, topics, wanted = chosen
     language: Language | None = wanted if wanted in ("de", "en") else None  # type: ignore[assignment]
     try:
         filters = Filters(_day(since), _day(until), tuple(publishers or ()), tuple(topics or ()))
-        history = said[-desk.settings.history_turns :] if desk.settings.history_turns else []
-        answer = desk.ask(text, language=language, filters=filters, history=history)
-        reply = answer_html(answer, desk.article, key=f"{answer.id}-{len(said)}", filters=filters)
+        history = before[-desk.settings.history_turns :] if desk.settings.history_turns else []
+        answer = desk.ask(text, language=language, filters=filters, history=history, dates=dates)
+        reply = answer_html(answer, desk.article, key=f"{answer.id}-{len(said)}", turn=len(said), filters=filters)
     except ChipdeskError as error:
         return problem_html(error, language or language_of(text)), said
     return reply, [*said, Turn("user", text), Turn("assistant", answer.answer)]

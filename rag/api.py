@@ -57,6 +57,7 @@ class Ask(BaseModel):
     until: date | None = Field(None, description="Latest article date, inclusive.")
     publishers: Annotated[list[Name], Field(max_length=50)] = Field(default=[], description="Outlets to quote from.")
     topics: Annotated[list[Name], Field(max_length=50)] = Field(default=[], description="Topics to quote from.")
+    dates: bool = Field(True, description="Whether a time named in the question narrows the evidence.")
     writer: Literal["extractive", "llm"] = Field("extractive", description="Who writes the answer.")
 
     @property
@@ -136,6 +137,7 @@ def create_app(settings: Settings, *, desk: Chipdesk | None = None) -> FastAPI:
                 filters=body.filters,
                 history=[Turn(message.role, message.content) for message in body.history],
                 writer=body.writer,
+                dates=body.dates,
             )
         except ChipdeskError as error:
             if not streaming:

@@ -13,15 +13,20 @@ from typing import Final
 
 from rag.dates import written
 from rag.errors import ChipdeskError
-from rag.types import Answer, Article, Citation, Filters, Language, Source
+from rag.types import Answer, Article, Citation, Filters, Language, Sentence, Source
 
 _LABELS: Final[dict[str, dict[Language, str]]] = {
     "declined": {"de": "Keine Antwort", "en": "No answer"},
+    "corrected": {"de": "Die Voraussetzung stimmt nicht", "en": "Not what the corpus says"},
     "problem": {"de": "Das ging nicht", "en": "That did not work"},
     "nearest": {"de": "Am nächsten kommt", "en": "Nearest coverage"},
     "evidence": {"de": "Belege", "en": "Evidence"},
     "newest": {"de": "Neuester Beleg", "en": "Newest evidence"},
     "filters": {"de": "Filter", "en": "Filters"},
+    "understood": {"de": "Verstanden als", "en": "Understood as"},
+    "period": {"de": "Zeitraum", "en": "Period"},
+    "no period": {"de": "ohne Zeitraum", "en": "without the period"},
+    "take back": {"de": "Noch einmal fragen, ohne den Zeitraum", "en": "Ask again without the period"},
     "since": {"de": "ab", "en": "from"},
     "until": {"de": "bis", "en": "to"},
     "in": {"de": "auf", "en": "in"},
@@ -32,38 +37,41 @@ _LABELS: Final[dict[str, dict[Language, str]]] = {
 }
 
 
-def question_html(text: str) -> str:
-    """What the user typed, as text."""
-    return f'<div class="asked">{_line(text)}</div>'
+def question_html(text: str, *, any_time: Language | None = None) -> str:
+    """What the user typed, as text; with a remark in a language where it is asked again without its period."""
+    remark = f' <span class="remark">{_label("no period", any_time)}</span>' if any_time else ""
+    return f'<div class="asked">{_line(text)}{remark}</div>'
 
 
-def answer_html(answer: Answer, article: Callable[[str], Article], *, key: str, filters: Filters) -> str:
+def answer_html(answer: Answer, article: Callable[[str], Article], *, key: str, turn: int, filters: Filters) -> str:
     """An answer or an abstention with its source cards.
 
     Args:
         answer: from `Chipdesk.ask`.
         article: gives the article with an id.
         key: makes the cards' ids unique on the page; letters, digits and '-'.
+        turn: the question's place in the conversation, which the page hands back to have it asked without its period.
         filters: shown where there are any.
     """
     language = answer.language
     if answer.abstained:
-        body = f'<p class="verdict">{_label("declined", language)}</p><p>{_line(answer.answer)}</p>'
-        heading = "nearest"
+        corrected = answer.reason == "false_premise"
+        verdict = _label("corrected" if corrected else "declined", language)
+        text = _line(answer.answer)
+        if corrected and answer.citations:
+            # the one mark that our own sentence ends with; a quotation may hold others
+            text = text.removesuffix("[1]") + _mark(1, key, language)
+        body = f'<p class="verdict">{verdict}</p><p>{text}</p>'
+        heading = "evidence" if corrected else "nearest"
     else:
-        lead = answer.answer[: answer.answer.find(answer.sentences[0].text)].strip()
-        body = f'<p class="lead">{_line(lead)}</p>' if lead else ""
-        sentences = " ".join(
-            f"{_line(sentence.text)}{''.join(_mark(number, key, language) for number in sentence.citations)}"
-            for sentence in answer.sentences
-        )
-        body += f'<p class="text">{sentences}</p>'
+        body = "".join(f'<p class="lead">{_line(note)}</p>' for note in answer.notes)
+        body += _accounts(answer, key) if answer.differ else f'<p class="text">{_sentences(answer, key)}</p>'
         heading = "evidence"
     cards = "".join(_card(citation, article(citation.article), key, language) for citation in answer.citations)
     if cards:
         cards = f'<div class="cards"><p class="heading">{_label(heading, language)}</p>{cards}</div>'
     kind = "declined" if answer.abstained else "answered"
-    return f'<div class="reply {kind}" lang="{language}">{body}{_meta(answer, filters)}{cards}</div>'
+    return f'<div class="reply {kind}" lang="{language}">{body}{_reading(answer, turn)}{_meta(answer, filters)}{cards}</div>'
 
 
 def problem_html(error: ChipdeskError, language: Language) -> str:
@@ -72,13 +80,39 @@ def problem_html(error: ChipdeskError, language: Language) -> str:
     return f'<div class="reply problem" role="alert"><p class="verdict">{_label("problem", language)}</p><p>{_line(error.message)}</p>{repair}</div>'
 
 
+def _sentences(answer: Answer, key: str) -> str:
+    return " ".join(_sentence(sentence, key, answer.language) for sentence in answer.sentences)
+
+
+def _sentence(sentence: Sentence, key: str, language: Language) -> str:
+    return _line(sentence.text) + "".join(_mark(number, key, language) for number in sentence.citations)
+
+
+def _accounts(answer: Answer, key: str) -> str:
+    """Accounts that differ, side by side: each with its outlets and its date."""
+    cited = {citation.number: citation for citation in answer.citations}
+    rows = []
+    for sentence in answer.sentences:
+        first = cited[sentence.citations[0]]
+        day = written(first.published, answer.language, first.date_precision)
+        rows.append(
+            f"<li>{_sentence(sentence, key, answer.language)}"
+            f'<span class="facts">{_line(_outlets(first, answer.language))} · {_line(day)}</span></li>'
+        )
+    return f'<ul class="accounts">{"".join(rows)}</ul>'
+
+
+def _outlets(citation: Citation, language: Language) -> str:
+    return ", ".join(dict.fromkeys(source.publisher for source in citation.sources)) or _LABELS["own"][language]
+
+
 def _mark(number: int, key: str, language: Language) -> str:
     title = _LABELS["open"][language].format(n=number)
     return f'<a class="cite" href="#{key}-{number}" title="{escape(title)}">[{number}]</a>'
 
 
 def _card(citation: Citation, article: Article, key: str, language: Language) -> str:
-    outlets = ", ".join(dict.fromkeys(source.publisher for source in citation.sources)) or _LABELS["own"][language]
+    outlets = _outlets(citation, language)
     day = written(citation.published, language, citation.date_precision)
     links = "".join(f"<li>{_source(source, language)}</li>" for source in citation.sources)
     return (
@@ -113,6 +147,20 @@ def _marked_text(text: str, start: int, end: int) -> str:
         else:
             paragraphs.append(f"<p>{_line(text[a:b])}</p>")
     return "".join(paragraphs)
+
+
+def _reading(answer: Answer, turn: int) -> str:
+    """How the question was understood, so that a wrong reading is seen and can be taken back."""
+    language = answer.language
+    html = ""
+    if answer.standalone_question != answer.question:
+        html += f'<p class="understood">{_label("understood", language)}: {_line(answer.standalone_question)}</p>'
+    if answer.period:
+        html += (
+            f'<p><button type="button" class="chip" data-turn="{turn}" title="{_label("take back", language)}">'
+            f'{_label("period", language)}: {_line(answer.period.words)} <span aria-hidden="true">✕</span></button></p>'
+        )
+    return html
 
 
 def _meta(answer: Answer, filters: Filters) -> str:

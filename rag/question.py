@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from rag.errors import BadRequest
+from rag.followup import make_standalone
 from rag.glossary import Glossary
+from rag.names import names
+from rag.period import find_period
 from rag.types import Filters, Language, Question, Turn
-from rag.words import STOPWORDS, fold, language_of, tokens
+from rag.words import language_of
 
 _WANTS: Final = {
     # kind of answer -> what a question for it contains, in either language
@@ -21,24 +25,33 @@ _WANTS: Final = {
     "how_many": r"\b(how (?:many|much|large|big|high|fast|long|far|often|expensive|strong)|what (?:share|percentage|percent|price|amount|number|size|capacity|cost|sum)|number of|wie ?(?:viel|viele|vielen|vieler|groß|gross|hoch|teuer|schnell|lange|lang|oft|stark|schwer)|wieviele?|welcher (?:anteil|preis|betrag)|welche (?:summe|zahl|menge|höhe|leistung|kapazität)|um wie ?viel|anzahl|prozent|percent)\b",
     "how": r"\b(how|in what way|wie|auf welche weise)\b",
     "said": r"\b(said|says?|told|according to|claim(?:ed|s)?|comment(?:ed)?|reported|denied|sagte?n?|sagt|laut|behauptete?|erklärte?|berichtete?|meldete?|bestritt|dementierte?)\b",
-    "latest": r"\b(latest|newest|now|currently|current|still|so far|today|most recent|aktuell\w*|inzwischen|mittlerweile|derzeit|jetzt|heute|zuletzt|neueste\w*|neuester|jüngst\w*|noch)\b",
+    "latest": (
+        r"\b(?:latest|newest|most recent(?:ly)?|currently?|so far|right now|at the moment|at present|these days|nowadays|as of now|"
+        # "now" in "may now buy" and "today" in "announced today" tell when something happened, not that news are wanted
+        r"as things stand|now(?=\s*[?.,–-]|\s*\Z)|stand now|today(?=\s*[?.]|\s*\Z)|"
+        r"aktuell\w*|inzwischen|mittlerweile|derzeit\w*|gegenwärtig\w*|momentan|jetzt(?=\s*[?.]|\s*\Z)|zuletzt|neueste\w*|jüngste[nrs]?|"
+        r"letzter stand|heute(?! (?:bekannt|angekündigt|mitgeteilt|gemeldet|vorgestellt)))\b"
+        # "is it still banned?", but not "had it still been sold?" or "wer war noch dabei?"
+        r"|\A(?:and |und )?(?:is|are|does|do|can|may)\b.{2,80}\bstill\b"
+        r"|\A(?:und )?(?:ist|sind|gilt|gelten|darf|dürfen|kann|können|besteht|bestehen)\b.{2,80}\bnoch\b(?! (?:ein\w*|mal|mehr|weitere\w*|etwas)\b)"
+    ),
+    "conflict": (
+        r"\b(?:reports?|reporting|accounts?|(?:news )?sources?|outlets?|media|newspapers?|papers|articles?|figures?|numbers?|estimates?|versions?)\b"
+        r".{0,60}\b(?:agree|disagree|differ|contradict|conflict|diverge|vary|at odds)\b"
+        r"|\b(?:agree|disagree|differ|contradict)\b.{0,40}\b(?:reports|accounts|sources|outlets|media|papers|figures|numbers)\b"
+        r"|\b(?:different|differing|conflicting|contradictory|diverging) (?:\w+ )?(?:reports|accounts|sources|outlets|figures|numbers|dates|sums|"
+        r"amounts|percentages|values|versions|stories)\b"
+        r"|\b(?:who|which (?:outlet|source|site|paper|report)s?) (?:says|say|reports|report|gives|give) (?:what|which)\b"
+        r"|\bwhat do the (?:different )?(?:media|sources|reports|outlets) say\b|\bhow far apart\b|\bcontradicts? (?:one another|each other|itself)\b"
+        r"|\bwiderspr(?:echen|icht|ach|achen|üch\w*|uech\w*)\b"
+        r"|\b(?:unterschiedliche|verschiedene|abweichende)[nrs]? (?:\w+ )?(?:angaben|zahlen|daten|quellen|summen|werte|tage|beträge|berichte|darstellungen)\b"
+        r"|\b(?:sind|waren) sich .{2,60}\b(?:einig|uneins|uneinig)\b|\bstimmen .{2,80}\büberein\b|\b(?:gehen|weichen) .{2,60}\b(?:auseinander|ab)\b"
+        r"|\bunterscheiden sich\b.{0,40}\b(?:angaben|zahlen|berichte|quellen|meldungen)\b|\bpassen nicht zusammen\b|\bje nach quelle\b"
+        r"|\bwas (?:schreiben|sagen|melden|berichten) die (?:medien|quellen|zeitungen|berichte)\b"
+        r"|\bwelche (?:quellen|medien|zeitungen|blätter) (?:nennen|geben|sagen|schreiben|melden)\b"
+    ),
 }  # fmt: skip
 _PATTERNS: Final = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _WANTS.items()}
-SHORT_FOLLOW_UP: Final = 7
-"""Words up to which "and ..." or "what about ..." is taken for a follow-up."""
-_CONTINUES = re.compile(
-    r"(?:and|but|so|then|what about|how about|und|aber|also|dann|was ist mit|wie (?:sieht|steht) es (?:bei|mit|für))\b",
-    re.IGNORECASE,
-)
-_POINTS_BACK = re.compile(
-    r"\b(?:it|its|they|them|their|he|his|him|she|her|that|this|those|these|there|then|the (?:company|firm|chip|deal|model|report)|"
-    r"er|sie|es|ihr|ihre[mnrs]?|sein|seine[mnrs]?|das|dies\w*|diese[mnrs]?|dort|damals|davon|dazu|damit|dabei|darauf|dagegen|dafür|"
-    r"die firma|das unternehmen|der chip|der konzern|das modell|der bericht)\b",
-    re.IGNORECASE,
-)
-_CODE = re.compile(r"\b(?=\w*\d)(?=\w*[A-Za-z])[\w-]+\b")
-_CAPITAL = re.compile(r"[A-ZÄÖÜ]")
-_YEAR = re.compile(r"(?:19|20)\d\d\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -50,6 +63,8 @@ def understand(
     glossary: Glossary,
     language: Language | None = None,
     history: Sequence[Turn] = (),
+    today: date | None = None,
+    dates: bool = True,
 ) -> Question:
     """A question as typed to a Question.
 
@@ -60,6 +75,8 @@ def understand(
         glossary: tells names from other words.
         language: the answer's language; None to use the question's own.
         history: the conversation so far, oldest first; decides the language of a bare name.
+        today: what "last week" is seen from; None for the day it is.
+        dates: whether a time that the question names is read from it. `since` and `until` of the filters come first.
 
     Raises:
         BadRequest: empty, too long, or filters that allow nothing.
@@ -72,8 +89,13 @@ def understand(
     if filters.since and filters.until and filters.since > filters.until:
         raise BadRequest(f"`since` ({filters.since}) is after `until` ({filters.until}).", "Swap or change them.")
     before = next((turn.content for turn in reversed(history) if turn.role == "user"), "")
+    today = today or date.today()
     own = language_of(cleaned, default=language_of(before) if before else language or "en")
-    standalone = make_standalone(cleaned, before, own, glossary)
+    standalone = make_standalone(cleaned, history, own, glossary, today)
+    period = None
+    if dates and not (filters.since or filters.until):
+        # a follow-up's own time comes before that of the question it continues
+        period = find_period(cleaned, own, today) or find_period(standalone, own, today)
     return Question(
         text=cleaned,
         standalone=standalone,
@@ -82,58 +104,5 @@ def understand(
         or frozenset(kind for kind, pattern in _PATTERNS.items() if pattern.search(standalone)),
         names=names(standalone, own, glossary),
         filters=filters,
+        period=period,
     )
-
-
-def make_standalone(text: str, before: str, language: Language, glossary: Glossary) -> str:
-    """A follow-up made understandable without the conversation; any other question as it is.
-
-    "What about AMD?" after "How much did Nvidia book?" becomes the earlier question about AMD; a question that points back
-    ("And who said that?") or names nothing of its own gets the earlier one beside it.
-
-    Args:
-        text: the question.
-        before: the user's question before it, or "".
-    """
-    if not before:
-        return text
-    own = [(entry, words) for entry, words in glossary.mentions(text, language) if entry.kind != "term"]
-    continues = _CONTINUES.match(text)
-    if continues and own and len(tokens(text)) <= SHORT_FOLLOW_UP:
-        earlier = [
-            (e, w) for e, w in glossary.mentions(before, language_of(before, language)) if e.kind == own[0][0].kind
-        ]
-        if earlier:
-            return before.replace(earlier[0][1], own[0][1])
-    named = names(text, language, glossary)
-    if (
-        (continues and len(tokens(text)) <= SHORT_FOLLOW_UP)
-        or (not named and _POINTS_BACK.search(text))
-        or (not own and not named)
-    ):
-        return f"{text} ({before})"
-    return text
-
-
-def names(text: str, language: Language, glossary: Glossary) -> tuple[str, ...]:
-    """Names, model numbers and codes in `text`, as written, without repeats.
-
-    English capitals inside a sentence mark names; in German every noun has one, so there only glossary names, codes
-    ("R2", "H20") and capitals inside a word ("DeepSeek", "TSMC") count.
-    """
-    found = [words for entry, words in glossary.mentions(text, language) if entry.kind != "term"]
-    found += _CODE.findall(text)
-    words = tokens(text)
-    stop = {fold(word) for word in STOPWORDS[language]}
-    for position, word in enumerate(words):
-        capitals = len(_CAPITAL.findall(word))
-        inner = capitals >= 2 and not word.isdigit()
-        english_name = language == "en" and capitals and position > 0
-        if (inner or english_name) and fold(word) not in stop:
-            found.append(word)
-    kept: list[str] = []
-    for name in dict.fromkeys(found):
-        inside_another = any(name != other and name in other.split() for other in found)
-        if not inside_another and not _YEAR.match(name):
-            kept.append(name)
-    return tuple(kept)

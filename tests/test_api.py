@@ -95,6 +95,13 @@ def test_every_field_of_a_request_has_its_effect(server: httpx.Client, desk: Chi
     assert older["reason"] == "outside_filters"
 
 
+def test_a_time_in_the_question_is_told_and_can_be_ignored(server: httpx.Client) -> None:
+    body = {"question": "Was geschah im August 2025 mit R2?"}
+    period = {"words": "im August 2025", "since": "2025-08-01", "until": "2025-08-31"}
+    assert server.post("/ask", json=body).json()["period"] == period
+    assert server.post("/ask", json=body | {"dates": False}).json()["period"] is None
+
+
 def test_the_longest_question_and_history_are_accepted(server: httpx.Client) -> None:
     body = {"question": ("why was R2 delayed? " * 101)[:2000], "history": [TURN] * 20}
     assert server.post("/ask", json=body).status_code == 200

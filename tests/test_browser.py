@@ -185,6 +185,59 @@ def test_enter_asks(visit: Visit) -> None:
     expect(visit.replies).to_have_count(1, timeout=WAIT)
 
 
+CHIPS = {
+    "What happened to R2 in August 2025?": ("Period: in August 2025", "without the period"),
+    "Was geschah im August 2025 mit R2?": ("Zeitraum: im August 2025", "ohne Zeitraum"),
+}
+
+
+@pytest.mark.parametrize("text", CHIPS)
+def test_a_period_is_shown_and_a_click_asks_again_without_it(visit: Visit, text: str) -> None:
+    label, remark = CHIPS[text]
+    chip = visit.ask(text).locator("button.chip")
+    expect(chip).to_contain_text(label)
+    chip.click()
+    expect(visit.replies).to_have_count(2, timeout=WAIT)
+    expect(visit.replies.last.locator("button.chip")).to_have_count(0)
+    expect(visit.page.locator("#chat .asked")).to_have_text([text, f"{text} {remark}"])
+    assert visit.errors == []
+
+
+def test_each_chip_asks_its_own_question_again(visit: Visit) -> None:
+    first = visit.ask("What happened to R2 in August 2025?")
+    visit.ask("why was the H20 licensed in April 2025?")
+    chip = visit.page.locator("#chat .reply").first.locator("button.chip")
+    assert first.locator("button.chip").count() == 1
+    chip.press("Enter")
+    expect(visit.replies).to_have_count(3, timeout=WAIT)
+    expect(visit.page.locator("#chat .asked").last).to_have_text(
+        "What happened to R2 in August 2025? without the period"
+    )
+
+
+def test_a_chip_of_a_conversation_that_was_cleared_does_nothing(visit: Visit) -> None:
+    visit.ask("why was R2 delayed?")
+    visit.page.evaluate("window.chipdeskTurn = 7; document.getElementById('again').click()")
+    visit.ask("Warum wurde R2 verschoben?")
+    expect(visit.page.locator("#chat .asked")).to_have_text(["why was R2 delayed?", "Warum wurde R2 verschoben?"])
+
+
+def test_a_follow_up_shows_how_it_was_understood(visit: Visit) -> None:
+    reply = visit.ask("Warum hat DeepSeek R2 verschoben?")
+    expect(reply.locator(".understood")).to_have_count(0)
+    reply = visit.ask("Und wer hat das gesagt?")
+    expect(reply.locator(".understood")).to_have_text(
+        "Verstanden als: Wer hat das gesagt? (Warum hat DeepSeek R2 verschoben)"
+    )
+
+
+def test_what_a_follow_up_repeats_is_text(visit: Visit) -> None:
+    visit.ask(f"Was R2 delayed in August 2025? {HOSTILE[:60]}")
+    reply = visit.ask("why?")
+    expect(reply.locator(".understood")).to_contain_text("<script>window.hacked = 1</script>")
+    assert visit.page.evaluate("window.hacked") is None
+
+
 def test_filters_are_applied(visit: Visit) -> None:
     visit.page.locator("#filters button").first.click()
     visit.page.locator("#until input, #until textarea").fill("2024-12-31")

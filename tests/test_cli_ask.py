@@ -60,6 +60,14 @@ def test_filters_and_language_are_passed_on(desk: Chipdesk) -> None:
     assert {citation["published"] for citation in told["citations"]} == {"2025-08-14"}
 
 
+def test_the_period_is_shown_and_can_be_taken_back(desk: Chipdesk) -> None:
+    text = "Was geschah im Mai 2024 mit R2?"
+    shown = flat(chipdesk("ask", text, *folders(desk.settings)).stdout)
+    assert shown.startswith("Zeitraum: im Mai 2024 (ohne ihn: --no-dates)")
+    without = json.loads(chipdesk("ask", text, "--no-dates", "--json", *folders(desk.settings)).stdout)
+    assert without["period"] is None
+
+
 def test_declining_is_no_failure(desk: Chipdesk) -> None:
     done = chipdesk("ask", "Was kostet ein Apfelkuchen in Lissabon?", *folders(desk.settings))
     assert done.returncode == 0

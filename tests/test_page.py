@@ -12,10 +12,10 @@ from made import article
 
 from rag.errors import BadRequest, IndexMissing
 from rag.page import answer_html, problem_html, question_html
-from rag.types import LANGUAGES, Answer, Article, Citation, Filters, Language, Sentence, Source
+from rag.types import LANGUAGES, Answer, Article, Citation, Filters, Language, Period, Sentence, Source
 
-TAGS = {"a", "details", "div", "li", "mark", "p", "span", "summary", "ul"}
-ATTRIBUTES = {"class", "href", "id", "lang", "rel", "role", "target", "title"}
+TAGS = {"a", "button", "details", "div", "li", "mark", "p", "span", "summary", "ul"}
+ATTRIBUTES = {"aria-hidden", "class", "data-turn", "href", "id", "lang", "rel", "role", "target", "title", "type"}
 HOSTILE = (
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</div></details><h1>", "' onmouseover='alert(1)",
     "&lt;b&gt;&amp;", "<!-- ", "]]>", "**bold** [x](javascript:alert(1)) `code` $x$", "a\n\n<b>\n\n# head",
@@ -86,8 +86,9 @@ def answered(told: Article, start: int, end: int, *, text: str | None = None, la
     )
     said = text or quote
     return Answer(
-        "0123456789abcdef", "q", "q", language, f"{said} [1]", False, None, (Sentence(said, (1,), 0.9),), (citation,),
-        told.published, "extractive", "f" * 16, 12,
+        id="0123456789abcdef", question="q", standalone_question="q", language=language, answer=f"{said} [1]", notes=(),
+        abstained=False, reason=None, sentences=(Sentence(said, (1,), 0.9),), citations=(citation,),
+        newest=told.published, period=None, writer="extractive", index="f" * 16, took_ms=12,
     )  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def declined(told: Article, text: str) -> Answer:
 
 
 def shown(answer: Answer, told: Article, *, filters: Filters | None = None) -> Page:
-    return Page(answer_html(answer, lambda _: told, key="k-0", filters=filters or Filters()))
+    return Page(answer_html(answer, lambda _: told, key="k-0", turn=4, filters=filters or Filters()))
 
 
 def flat(text: str) -> str:
@@ -110,20 +111,23 @@ TOLD = article("It was late. Chips failed in training. Nobody knows.\n\nAnother 
 # --- nothing from outside becomes markup -----------------------------------------------------------------------------
 
 
-@given(text=FILLED, title=TEXT, publisher=TEXT, headline=TEXT, url=TEXT, day=TEXT, said=FILLED, topic=TEXT)
+@given(
+    text=FILLED, title=TEXT, publisher=TEXT, headline=TEXT, url=TEXT, day=TEXT, said=FILLED, topic=TEXT, words=FILLED
+)
 def test_no_text_from_outside_becomes_markup(
-    text: str, title: str, publisher: str, headline: str, url: str, day: str, said: str, topic: str
+    text: str, title: str, publisher: str, headline: str, url: str, day: str, said: str, topic: str, words: str
 ) -> None:
     source = Source(publisher, headline, f"https://example.com/{url}", day, "de")
     told = article(text, title=title, sources=(source,))
     filters = Filters(publishers=(publisher,), topics=(topic,))
     for answer in (answered(told, 0, len(text), text=said), declined(told, said)):
+        answer = replace(answer, standalone_question=words, period=Period(words, None, None), notes=(words,))
         page = shown(answer, told, filters=filters)
         assert {tag for tag, _ in page.elements} <= TAGS
         assert {name for _, attributes in page.elements for name in attributes} <= ATTRIBUTES
         assert all(link and link.startswith(("#k-0-", "https://example.com/")) for link in page.links)
         assert len(page.links) == (1 if answer.abstained else 2)
-        for outside in (title, publisher, headline, said, topic):
+        for outside in (title, publisher, headline, said, topic, words):
             assert flat(outside) in flat(page.text)
 
 
@@ -141,6 +145,9 @@ def test_the_question_is_shown_as_text(text: str) -> None:
     page = Page(question_html(text))
     assert page.shape == [("div", ("class",))]
     assert flat(page.text) == flat(text)
+    again = Page(question_html(text, any_time="de"))
+    assert again.shape == [("div", ("class",)), ("span", ("class",))]
+    assert flat(again.text) == flat(f"{text} ohne Zeitraum")
 
 
 @given(TEXT, TEXT)
@@ -155,7 +162,7 @@ def test_a_problem_is_shown_as_text(message: str, repair: str) -> None:
 def test_no_line_of_the_html_is_blank(text: str, title: str) -> None:
     """The chat component takes a blank line for the end of HTML and reads what follows as Markdown."""
     told = article(text, title=title)
-    html = answer_html(answered(told, 0, len(text)), lambda _: told, key="k", filters=Filters())
+    html = answer_html(answered(told, 0, len(text)), lambda _: told, key="k", turn=0, filters=Filters())
     assert all(line.strip() for line in html.split("\n"))
 
 
@@ -236,7 +243,7 @@ def reply(html: str) -> tuple[str | None, str | None]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_answers_abstentions_and_problems_look_different(language: Language) -> None:
     def html(answer: Answer) -> str:
-        return answer_html(replace(answer, language=language), lambda _: TOLD, key="k", filters=Filters())
+        return answer_html(replace(answer, language=language), lambda _: TOLD, key="k", turn=0, filters=Filters())
 
     assert reply(html(answered(TOLD, 0, 12))) == ("reply answered", None)
     assert reply(html(declined(TOLD, "No."))) == ("reply declined", None)
@@ -255,10 +262,64 @@ def test_labels_are_in_the_language_of_the_answer(make: Callable[[], Answer]) ->
     assert "Englisch" not in english
 
 
-def test_the_note_about_the_other_language_stands_before_the_sentences() -> None:
+def test_notes_stand_before_the_sentences() -> None:
     answer = answered(TOLD, 0, 12)
-    noted = replace(answer, answer=f"Only in German: {answer.answer}")
-    page = shown(noted, TOLD)
-    assert "Only in German:" in page.text
-    assert ("p", {"class": "lead"}) in page.elements
+    page = shown(replace(answer, notes=("Only in German:", "As of August 2025.")), TOLD)
+    assert page.text.index("Only in German:") < page.text.index("As of August 2025.") < page.text.index("It was late.")
+    assert page.elements.count(("p", {"class": "lead"})) == 2
     assert ("p", {"class": "lead"}) not in shown(answer, TOLD).elements
+
+
+READINGS = {"de": ("Verstanden als: Wer sagte das?", "Zeitraum: im August 2025 ✕"), "en": ("Understood as: Wer sagte das?", "Period: im August 2025 ✕")}  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", [answered(TOLD, 0, 12), declined(TOLD, "Nein.")], ids=["answered", "declined"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_how_the_question_was_understood_is_shown(answer: Answer, language: Language) -> None:
+    period = Period("im August 2025", date(2025, 8, 1), date(2025, 8, 31))
+    page = shown(replace(answer, language=language, standalone_question="Wer sagte das?", period=period), TOLD)
+    for part in READINGS[language]:
+        assert part in flat(page.text)
+    (chip,) = [attributes for tag, attributes in page.elements if tag == "button"]
+    assert (chip["type"], chip["class"], chip["data-turn"]) == ("button", "chip", "4")
+
+
+def test_a_question_understood_as_typed_needs_no_reading() -> None:
+    page = shown(answered(TOLD, 0, 12), TOLD)
+    assert "Understood" not in page.text
+    assert "button" not in {tag for tag, _ in page.elements}
+
+
+# --- accounts that differ, premises that do not hold ------------------------------------------------------------------
+
+
+def test_accounts_that_differ_stand_side_by_side_with_outlet_and_date() -> None:
+    one, two = answered(TOLD, 0, 12), answered(TOLD, 13, 38)
+    second = replace(two.citations[0], number=2, sources=(Source("The Register"),))
+    both = replace(
+        one,
+        sentences=(*one.sentences, Sentence("Chips failed in training.", (2,), 0.8)),
+        citations=(*one.citations, second),
+        differ=True,
+    )
+    page = shown(both, TOLD)
+    assert [tag for tag, _ in page.elements].count("li") >= 2
+    assert "It was late.[1]Financial Times · 14 August 2025" in page.text
+    assert "Chips failed in training.[2]The Register · 14 August 2025" in page.text
+    assert "accounts" not in answer_html(
+        replace(both, differ=False), lambda _: TOLD, key="k", turn=0, filters=Filters()
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "verdict"), [("de", "Die Voraussetzung stimmt nicht"), ("en", "Not what the corpus says")]
+)
+def test_a_premise_that_does_not_hold_is_shown_with_its_correction(language: Language, verdict: str) -> None:
+    told = answered(TOLD, 0, 12, language=language)
+    page = shown(
+        replace(told, abstained=True, reason="false_premise", sentences=(), answer="It says: [9] “It was late.” [1]"),
+        TOLD,
+    )
+    assert verdict in page.text
+    assert page.links.count("#k-0-1") == 1
+    assert "#k-0-9" not in page.links

@@ -6,8 +6,9 @@ import pytest
 
 from rag.errors import BadRequest
 from rag.glossary import Entry, Glossary
-from rag.question import names, understand
-from rag.types import Filters, Language, Question, Turn
+from rag.names import names
+from rag.question import understand
+from rag.types import Filters, Language, Period, Question, Turn
 
 GLOSSARY = Glossary(
     (
@@ -125,3 +126,88 @@ def test_a_bare_name_is_in_the_language_of_the_conversation(before: str, languag
 
 def test_a_bare_name_without_a_conversation_is_english() -> None:
     assert understood("R2").language == "en"
+
+
+# --- the latest, and accounts that differ ----------------------------------------------------------------------------
+
+WANTS_LATEST = (
+    "What is the latest on R2?", "Is R2 still delayed?", "What does the H20 cost now?", "How many GPUs does xAI have today?",
+    "Was ist der aktuelle Stand bei R2?", "Ist der H20 noch verboten?", "Gilt die Lizenzpflicht noch?", "Und was gilt inzwischen?",
+    "Was ist das neueste Modell von DeepSeek?", "Was kostet der H20 heute?",
+)  # fmt: skip
+WANTS_NO_LATEST = (
+    "What did Nvidia announce today about R2 in Austin?", "Who may now buy the H20?", "Had it still been sold in 2024?",
+    "How old is the technology ASML may still sell?", "Wer kam noch auf die Liste?", "Was bekommt Meta noch dazu?",
+    "Was stand noch im Bericht?", "Was wurde heute bekannt gegeben?", "why was R2 delayed?", "Kann Intel noch mehr bauen?",
+)  # fmt: skip
+WANTS_CONFLICT = (
+    "Do reports agree on why R2 was delayed?", "Which outlets disagree about the price?", "asml high-na price, differing figures",
+    "Why do the figures for the investment differ?", "Who says what about the delay?", "How far apart are the estimates?",
+    "Welche Angaben widersprechen sich?", "Es gibt unterschiedliche Zahlen zu R2, welche?", "Sind sich die Quellen beim Preis einig?",
+    "Stimmen die Berichte über R2 überein?", "Was schreiben die Medien über den Grund?", "Welche Quellen nennen welches Datum?",
+)  # fmt: skip
+WANTS_NO_CONFLICT = (
+    "Did Nvidia or AMD sell more?", "Welche Quelle hatte Reuters?", "What are the differences between H20 and H800?",
+    "Is R2 a chip or a model?", "Wie unterscheidet sich der H20 vom H800?", "Which company disagreed with the ban?",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WANTS_LATEST)
+def test_the_latest_is_wanted(text: str) -> None:
+    assert "latest" in understood(text).wants
+
+
+@pytest.mark.parametrize("text", WANTS_NO_LATEST)
+def test_a_word_of_time_does_not_ask_for_the_latest(text: str) -> None:
+    assert "latest" not in understood(text).wants
+
+
+@pytest.mark.parametrize("text", WANTS_CONFLICT)
+def test_accounts_that_differ_are_wanted(text: str) -> None:
+    assert "conflict" in understood(text).wants
+
+
+@pytest.mark.parametrize("text", WANTS_NO_CONFLICT)
+def test_alternatives_are_no_accounts_that_differ(text: str) -> None:
+    assert "conflict" not in understood(text).wants
+
+
+# --- the period ------------------------------------------------------------------------------------------------------
+
+AUGUST = Period("in August 2025", date(2025, 8, 1), date(2025, 8, 31))
+ASKED = "What happened to R2 in August 2025?"
+
+
+def test_a_time_in_the_question_is_its_period() -> None:
+    assert understood(ASKED).period == AUGUST
+    assert understood("why was R2 delayed?").period is None
+
+
+def test_the_period_is_not_read_where_it_is_not_wanted_or_filters_name_another() -> None:
+    assert understood(ASKED, dates=False).period is None
+    for filters in (Filters(since=date(2024, 1, 1)), Filters(until=date(2024, 1, 1))):
+        assert understood(ASKED, filters=filters).period is None
+    assert understood(ASKED, filters=Filters(topics=("r2",))).period == AUGUST
+
+
+def test_last_week_is_seen_from_today() -> None:
+    period = understood("What happened to R2 last week?", today=date(2026, 7, 10)).period
+    assert period == Period("last week", date(2026, 6, 29), date(2026, 7, 5))
+    assert understood("What happened to R2 last week?").period is not None
+
+
+def test_a_follow_up_keeps_the_period_of_the_conversation_unless_it_names_its_own() -> None:
+    history = (Turn("user", ASKED), Turn("assistant", "…"))
+    assert understood("who said so?", history=history).period == AUGUST
+    changed = understood("and in May 2025?", history=history)
+    assert changed.standalone == "What happened to R2 in May 2025?"
+    assert changed.period == Period("in May 2025", date(2025, 5, 1), date(2025, 5, 31))
+
+
+def test_a_follow_up_is_shown_as_typed_and_searched_as_meant() -> None:
+    history = (Turn("user", "Warum hat DeepSeek das Modell R2 verschoben?"), Turn("assistant", "…"))
+    question = understood("Und wer hat das gesagt?", history=history)
+    assert question.text == "Und wer hat das gesagt?"
+    assert question.standalone == "Wer hat das gesagt? (Warum hat DeepSeek das Modell R2 verschoben)"
+    assert set(question.names) == {"DeepSeek", "R2"}
+    assert "who" in question.wants
