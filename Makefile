@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 TORCH := 2.13.0
 
-.PHONY: chat test lint check clean python
+.PHONY: chat test lint gate check clean python
 .DELETE_ON_ERROR:
 
 chat: $(VENV)/.chat ## build the index, start the chat page and POST /ask
@@ -20,7 +20,11 @@ lint: $(VENV)/.test ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check: test lint ## what .ci/run does
+gate: $(VENV)/.test ## ask the dev and test questions; fails below tests/qa/floors.json
+	@$(BIN)/chipdesk build
+	$(BIN)/chipdesk eval --gate
+
+check: test lint gate ## what .ci/run does
 
 clean: ## remove what was installed and built
 	rm -rf $(VENV) index/build-* index/manifest.json index/vectors.db* .pytest_cache .mypy_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""The query line: question -> retrieve -> evidence -> write -> verify. This file is its table of contents."""
+"""The query line: question -> retrieve -> evidence -> choose -> write -> verify. This file is its table of contents."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
+from rag.choose import choose, nearest
 from rag.embed import open_embedder
 from rag.errors import BadRequest, UnknownArticle
-from rag.evidence import FURTHER, choose, find_evidence
+from rag.evidence import find_evidence, worth_reading
 from rag.index import MANIFEST, Index
 from rag.phrases import declined
 from rag.question import understand
-from rag.retrieve import retrieve
+from rag.reader import OnnxReader
+from rag.retrieve import merge, retrieve
 from rag.settings import Settings
 from rag.types import (
     Answer,
@@ -28,6 +29,7 @@ from rag.types import (
     Hit,
     Language,
     Question,
+    Reader,
     Reason,
     Sentence,
     Turn,
@@ -37,9 +39,6 @@ from rag.types import (
 from rag.verify import verify
 from rag.write import ExtractiveWriter
 
-NEAREST: Final = 3
-"""Articles named where a question is declined."""
-
 
 class Chipdesk:
     """Answers questions from one index. Safe to use from several threads; follows the index when it is rebuilt.
@@ -47,12 +46,21 @@ class Chipdesk:
     Args:
         settings: names index and model.
         embedder: used instead of the one the settings name.
+        reader: used instead of the bundled one.
         writers: further writers by name; the extractive one is always there.
     """
 
-    def __init__(self, settings: Settings, *, embedder: Embedder | None = None, writers: Sequence[Writer] = ()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        embedder: Embedder | None = None,
+        reader: Reader | None = None,
+        writers: Sequence[Writer] = (),
+    ) -> None:
         self.settings = settings
         self.embedder = embedder or open_embedder(settings)
+        self.reader = reader or OnnxReader(threads=settings.threads)
         self._writers: dict[str, Writer] = {writer.name: writer for writer in (ExtractiveWriter(), *writers)}
         self._lock = threading.Lock()
         self._index: Index | None = None
@@ -84,6 +92,7 @@ class Chipdesk:
         filters: Filters | None = None,
         history: Sequence[Turn] = (),
         writer: str = ExtractiveWriter.name,
+        dates: bool = True,
     ) -> Answer:
         """Answer a question, or decline it.
 
@@ -93,6 +102,7 @@ class Chipdesk:
             filters: what is allowed as evidence.
             history: the conversation so far, oldest first.
             writer: who writes; "extractive" needs nothing else.
+            dates: whether a time that the question names narrows the evidence.
 
         Raises:
             BadRequest: the question, a filter or the writer's name cannot be used.
@@ -106,23 +116,27 @@ class Chipdesk:
                 f"The history has {len(history)} messages.", f"Send the last {self.settings.history_turns}."
             )
         index = self.index
-        question, vector = self.read(text, language=language, filters=filters, history=history)
-        evidence = self.evidence(question, vector)
-        least = self.settings.support
-        chosen = choose(question, evidence, most=self.settings.sentences, least=least)
-        draft = self._writers[writer].write(question, chosen)
-        sentences, citations = verify(draft, chosen, least=least * FURTHER)
-        if sentences:
-            shown = " ".join(f"{s.text} {''.join(f'[{n}]' for n in s.citations)}" for s in sentences)
-            answer = f"{draft.lead} {shown}" if draft.lead else shown
-            return self._answer(index, question, started, writer, answer, None, sentences, citations)
-        reason = self._reason(question, vector, bool(chosen))
-        nearest = _nearest(evidence, question)
-        _, near = verify(ExtractiveWriter().write(question, nearest), nearest, least=0.0)
-        text = declined(
-            reason, question.language, [item.article for item in nearest], index.catalog.span(), question.filters
+        question, vector = self.read(
+            text, language=language, filters=filters, history=history, dates=dates, index=index
         )
-        return self._answer(index, question, started, writer, text, reason, [], near)
+        evidence = self.evidence(question, vector, index=index)
+        selection = choose(question, evidence, most=self.settings.sentences, least=self.settings.support)
+        reason = selection.reason
+        if reason is None:
+            draft = self._writers[writer].write(question, selection)
+            sentences, citations = verify(draft, selection.evidence)
+            if sentences:
+                shown = " ".join(f"{s.text} {''.join(f'[{n}]' for n in s.citations)}" for s in sentences)
+                answer = " ".join([*draft.notes, shown])
+                made = self._answer(index, question, started, writer, answer, draft.notes, None, sentences, citations)
+                return replace(made, differ=selection.differ)
+            reason = "unsupported"
+        elif reason == "no_coverage" and question.filters and self._answers_unfiltered(question, vector, index):
+            reason = "outside_filters"
+        near = replace(selection, statements=nearest(question, evidence)) if reason != "false_premise" else selection
+        _, citations = verify(ExtractiveWriter().write(question, near), near.evidence)
+        text = declined(reason, question, near, index.catalog.span())
+        return self._answer(index, question, started, writer, text, (), reason, [], citations)
 
     def read(
         self,
@@ -131,28 +145,44 @@ class Chipdesk:
         language: Language | None = None,
         filters: Filters | None = None,
         history: Sequence[Turn] = (),
+        dates: bool = True,
+        index: Index | None = None,
     ) -> tuple[Question, Vectors]:
-        """The question as the query line sees it, and its unit vector of shape (dimension,)."""
+        """The question as the query line sees it, and its unit vector of shape (dimension,).
+
+        Args:
+            index: the build to use; None for the current one. One question is answered from one build.
+        """
         question = understand(
             text,
             most_chars=self.settings.question_chars,
             filters=filters or Filters(),
-            glossary=self.index.glossary,
+            glossary=(index or self.index).glossary,
             language=language,
             history=history,
+            dates=dates,
         )
         return question, self.embedder.questions([question.standalone])[0]
 
-    def retrieve(self, question: Question, vector: Vectors) -> list[Hit]:
-        """The chunks that are read for evidence, best first."""
+    def retrieve(self, question: Question, vector: Vectors, *, index: Index | None = None) -> list[Hit]:
+        """The chunks that are looked at for evidence, best first; those from a time that the question names join."""
         settings = self.settings
-        return retrieve(
-            question, vector, self.index, candidates=settings.candidates, hits=settings.hits, fusion_k=settings.fusion_k
-        )
+        limits = {"candidates": settings.candidates, "hits": settings.hits, "fusion_k": settings.fusion_k}
+        hits = retrieve(question, vector, index or self.index, **limits)
+        if question.period:
+            filters = replace(question.filters, since=question.period.since, until=question.period.until)
+            hits = merge(hits, retrieve(replace(question, filters=filters), vector, index or self.index, **limits))
+        return hits
 
-    def evidence(self, question: Question, vector: Vectors) -> list[Evidence]:
+    def evidence(self, question: Question, vector: Vectors, *, index: Index | None = None) -> list[Evidence]:
         """All candidate sentences with their support, best first."""
-        return find_evidence(question, vector, self.retrieve(question, vector), self.index)
+        index = index or self.index
+        hits = worth_reading(question, self.retrieve(question, vector, index=index), self.settings.read)
+        return find_evidence(question, vector, hits, index, self.reader)
+
+    def _answers_unfiltered(self, question: Question, vector: Vectors, index: Index) -> bool:
+        evidence = self.evidence(replace(question, filters=Filters()), vector, index=index)
+        return bool(evidence) and evidence[0].support >= self.settings.support
 
     def article(self, identity: str) -> Article:
         """One article of the index.
@@ -165,16 +195,6 @@ class Chipdesk:
             raise UnknownArticle(f"There is no article {identity!r} in the index.")
         return found
 
-    def _reason(self, question: Question, vector: Vectors, had_evidence: bool) -> Reason:
-        if had_evidence:
-            return "unsupported"
-        if question.filters:
-            unfiltered = replace(question, filters=Filters())
-            evidence = self.evidence(unfiltered, vector)
-            if evidence and evidence[0].support >= self.settings.support:
-                return "outside_filters"
-        return "no_coverage"
-
     def _answer(
         self,
         index: Index,
@@ -182,6 +202,7 @@ class Chipdesk:
         started: float,
         writer: str,
         answer: str,
+        notes: tuple[str, ...],
         reason: Reason | None,
         sentences: list[Sentence],
         citations: list[Citation],
@@ -192,11 +213,13 @@ class Chipdesk:
             standalone_question=question.standalone,
             language=question.language,
             answer=answer,
+            notes=notes,
             abstained=reason is not None,
             reason=reason,
             sentences=tuple(sentences),
             citations=tuple(citations),
             newest=max((citation.published for citation in citations), default=None),
+            period=question.period,
             writer=writer,
             index=index.manifest.identity,
             took_ms=round((time.perf_counter() - started) * 1000),
@@ -210,24 +233,11 @@ class Chipdesk:
         return status.st_mtime_ns, status.st_ino
 
 
-def _nearest(evidence: Sequence[Evidence], question: Question) -> list[Evidence]:
-    """The best sentence of each of the nearest events, in the question's language where the event is told in it."""
-    best: dict[str, Evidence] = {}
-    for item in evidence:
-        known = best.get(item.article.event)
-        if known is None:
-            if len(best) < NEAREST:
-                best[item.article.event] = item
-        elif known.article.language != question.language == item.article.language:
-            best[item.article.event] = item
-    return list(best.values())
-
-
 def _identity(index: Index, question: Question, writer: str) -> str:
     """The same question to the same index has the same id: an answer can be looked at again."""
     filters = question.filters
     parts = [
         index.manifest.identity, question.standalone, question.language, writer, str(filters.since), str(filters.until),
-        *filters.publishers, "", *filters.topics,
+        *filters.publishers, "", *filters.topics, str(question.period),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -310,6 +310,9 @@ def ask(
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only articles up to this day.")] = None,
     publisher: Annotated[list[str] | None, typer.Option(help="Only this outlet; may be repeated.")] = None,
     topic: Annotated[list[str] | None, typer.Option(help="Only this topic; may be repeated.")] = None,
+    no_dates: Annotated[
+        bool, typer.Option("--no-dates", help="Do not narrow the evidence to a time that the question names.")
+    ] = False,
     corpus: Corpus = None,
     index: IndexDir = None,
     as_json: Json = False,
@@ -321,7 +324,9 @@ def ask(
     filters = Filters(
         since.date() if since else None, until.date() if until else None, tuple(publisher or ()), tuple(topic or ())
     )
-    answer = Chipdesk(settings).ask(" ".join(question), language=_language(language), filters=filters)
+    answer = Chipdesk(settings).ask(
+        " ".join(question), language=_language(language), filters=filters, dates=not no_dates
+    )
     if as_json:
         _print_json(asdict(answer))
     else:
@@ -358,18 +363,28 @@ def _language(value: str | None) -> Language | None:
 def _print_answer(answer: Answer) -> None:
     german = answer.language == "de"
     out.print()
+    if answer.standalone_question != answer.question:
+        understood = "Verstanden als" if german else "Understood as"
+        out.print(Padding(Text(f"{understood}: {answer.standalone_question}", style="dim"), (0, 2)))
+    if answer.period:
+        label, undo = ("Zeitraum", "ohne ihn") if german else ("Period", "without it")
+        out.print(Padding(Text(f"{label}: {answer.period.words} ({undo}: --no-dates)", style="dim"), (0, 2)))
     if answer.abstained:
-        out.print(
-            Padding(
-                Text.assemble(("Keine Antwort. " if german else "No answer. ", "bold yellow"), answer.answer), (0, 2)
-            )
-        )
+        verdict = "Keine Antwort. " if german else "No answer. "
+        if answer.reason == "false_premise":
+            verdict = "Die Voraussetzung stimmt nicht. " if german else "Not what the corpus says. "
+        out.print(Padding(Text.assemble((verdict, "bold yellow"), answer.answer), (0, 2)))
     else:
-        lead = answer.answer[: answer.answer.find(answer.sentences[0].text)].strip()
-        text = Text(f"{lead}\n" if lead else "", style="italic")
+        cited = {citation.number: citation for citation in answer.citations}
+        text = Text("".join(f"{note}\n" for note in answer.notes), style="italic")
         for sentence in answer.sentences:
-            text.append(sentence.text, style="not italic")
+            text.append(f"– {sentence.text}" if answer.differ else sentence.text, style="not italic")
             text.append(" " + "".join(f"[{number}]" for number in sentence.citations) + " ", style="not italic cyan")
+            if answer.differ:
+                # accounts that differ stand side by side, each with its date
+                first = cited[sentence.citations[0]]
+                day = written(first.published, answer.language, first.date_precision)
+                text.append(f"({day})\n", style="not italic dim")
         out.print(Padding(text, (0, 2)))
     if answer.citations:
         heading = ("Am nächsten" if german else "Nearest") if answer.abstained else ("Belege" if german else "Evidence")
@@ -405,26 +420,101 @@ def _outlet(source: Source) -> str:
 @app.command("eval")
 def evaluate(
     suite: Annotated[str, typer.Option(help="qa, headlines, xquad or xquad-r.")] = "qa",
-    split: Annotated[str, typer.Option(help="For qa: dev, test or all.")] = "dev",
+    split: Annotated[str | None, typer.Option(help="For qa: dev, test or all.", show_default="dev")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder with the public benchmark (xquad, xquad-r).")] = None,
     results: Annotated[Path | None, typer.Option("--out", help="Write all results to this JSON file.")] = None,
+    page: Annotated[
+        Path | None, typer.Option("--html", help="For qa: write a report with every question to this HTML file.")
+    ] = None,
+    older: Annotated[
+        Path | None, typer.Option("--compare", help="Say what changed since this file, an earlier --out.")
+    ] = None,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Ask dev and test, and fail if a floor of tests/qa/floors.json is missed.")
+    ] = False,
+    set_floors: Annotated[bool, typer.Option("--set-floors", help="With --gate: raise the floors first.")] = False,
+    lower: Annotated[bool, typer.Option("--lower", help="With --set-floors: lower floors too.")] = False,
     corpus: Corpus = None,
     index: IndexDir = None,
     as_json: Json = False,
 ) -> None:
     """Measure retrieval, answers, citations and refusals on a question set."""
-    from rag.evaluate import run
+    from rag.evaluate import gate as gates
+    from rag.evaluate import report, run
 
-    settings = load(corpus=corpus, index=index)
-    result = run.evaluate(suite, settings, split=split, data=data, progress=_progress_line())
+    if gate and (suite != "qa" or split not in (None, "all")):
+        raise BadRequest("The gate asks all questions of the suite qa.", "Leave --suite and --split out.")
+    if (set_floors and not gate) or (lower and not set_floors):
+        raise BadRequest(
+            "--set-floors belongs to --gate, and --lower to --set-floors.",
+            f"Use `{gates.SET}`, with or without --lower.",
+        )
+    if page and suite != "qa":
+        raise BadRequest("The HTML report is about the suite qa.", "Leave --html out; --out takes every suite.")
+    split = "all" if gate else split or "dev"
+    floors = gates.floors_before(gates.floors_file(), renew=set_floors) if gate else None
+    before = gates.read_result(older, suite, split) if older else None
+
+    result = run.evaluate(suite, load(corpus=corpus, index=index), split=split, data=data, progress=_progress_line())
+    comparison = gates.compare(before, result) if before else None
+    if set_floors:
+        floors = gates.moved(floors, result, gates.gold_now(), lower=lower)
+        floors.write(gates.floors_file())
+        err.print(f"{len(floors.bounds)} floors are in {escape(str(gates.floors_file()))}.", soft_wrap=True)
+    misses = gates.missed(floors, result) if floors else []
+
+    document = result.as_json()
+    if comparison:
+        document["compare"] = asdict(comparison)
+    if floors:
+        document["gate"] = {"passed": not misses, "missed": [asdict(miss) for miss in misses]}
     if results:
-        results.parent.mkdir(parents=True, exist_ok=True)
-        results.write_text(json.dumps(result.as_json(), ensure_ascii=False, indent=1), "utf-8")
-        err.print(f"Results are in {escape(str(results))}.")
+        _write(results, json.dumps(document, ensure_ascii=False, indent=1), "Results are")
+    if page:
+        _write(page, report.html(result, datetime.now().astimezone()), "The report is")
     if as_json:
-        _print_json(result.as_json())
+        _print_json(document)
     else:
         _print_tables(result.tables())
+        if comparison:
+            _print_tables([comparison.figures()])
+            _print_tables(comparison.questions(), right=False)
+        if misses:
+            _print_tables([gates.table(misses)])
+    if floors and misses:
+        err.print(f"[bold red]The gate is shut:[/] {len(misses)} of {len(floors.bounds)} floors are missed.")
+        raise typer.Exit(EXIT_PROBLEMS)
+    if floors:
+        err.print(f"The gate is passed: {len(floors.bounds)} floors are kept.")
+
+
+def _write(path: Path, text: str, what: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    err.print(f"{what} in {escape(str(path))}.", soft_wrap=True)
+
+
+@app.command()
+def train(
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="Where to write the weights.", show_default="rag/reader.onnx")
+    ] = None,
+    corpus: Corpus = None,
+    index: IndexDir = None,
+    as_json: Json = False,
+) -> None:
+    """Train the reader on the training questions; takes about an hour on two cores."""
+    from rag.evaluate.train import run
+    from rag.reader import FILE
+
+    file = out_file or FILE
+    done = run(load(corpus=corpus, index=index), file, progress=_progress_line())
+    if as_json:
+        _print_json(done)
+    else:
+        held = ", ".join(f"{name} {value}" for name, value in done["held out"].items())
+        err.print(f"Trained on {done['questions']:,} questions in {done['minutes']} minutes. Held out: {held}.")
+        err.print(f"The weights are in {escape(str(file))}; now fit the support with `python -m rag.evaluate.fit`.")
 
 
 @app.command()

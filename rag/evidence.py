@@ -1,9 +1,9 @@
 """Hits to Evidence: which sentences answer the question, how surely, and whether that is enough.
 
-Similarity cannot tell an answer from a sentence that is merely about the same thing. So each candidate sentence is
-measured in several cheap ways (meaning, words, names, the kind of answer wanted), and a logistic model turns the
-measurements into a probability, its support. The weights are fitted on the training questions (`python -m rag.evaluate.fit`); none
-depends on the size of the corpus.
+Similarity cannot tell an answer from a sentence that is merely about the same thing. So a trained reader judges each
+candidate sentence in its passage, and cheap measurements (meaning, words, names, the kind of answer wanted) stand beside
+its judgement; a logistic model turns all of them into a probability, the sentence's support. The weights are fitted on
+training questions that the reader has not seen (`python -m rag.evaluate.fit`); none depends on the size of the corpus.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from functools import reduce
 from operator import or_
 from typing import Final, Protocol
 
+from rag.dates import written
 from rag.glossary import Glossary
-from rag.types import LANGUAGES, Evidence, Hit, Language, Question, Said, Vectors
+from rag.types import LANGUAGES, Article, Chunk, Evidence, Hit, Language, Passage, Question, Reader, Said, Vectors
 from rag.words import fold, language_of, terms, tokens
 
 FEATURES: Final = (
-    "sentence_cosine", "chunk_cosine", "lead_over_rest", "rank", "fused", "coverage", "context_coverage", "cross_coverage",
+    "reader", "reader_share", "sentence_cosine", "chunk_cosine", "lead_over_rest", "rank", "fused", "coverage", "context_coverage", "cross_coverage",
     "cross_context", "names_in_sentence", "names_in_context", "names_missing", "numbers_missing", "number_wanted",
     "date_wanted", "cause_wanted", "person_wanted", "saying_wanted", "same_language", "first_sentence",
 )  # fmt: skip
 WEIGHTS: Final[dict[str, float]] = {
     # printed by `python -m rag.evaluate.fit 4`: 816 questions
+    "reader": 0.0,
+    "reader_share": 0.0,
     "sentence_cosine": 0.958,
     "chunk_cosine": -0.626,
     "lead_over_rest": 1.177,
@@ -49,6 +52,8 @@ WEIGHTS: Final[dict[str, float]] = {
     "first_sentence": -0.270,
     "bias": -8.365,
 }
+READER_SCALE: Final = 4.0
+"""The reader's logits lie between about -10 and 10."""
 COSINE_CENTRE: Final = 0.85
 COSINE_SCALE: Final = 0.03
 """e5 cosines of news questions and sentences lie in .85 +- .06; this brings them to about -2..2 for the logistic model."""
@@ -97,17 +102,35 @@ class Measured(Protocol):
         """Number of chunks of articles in `language`."""
 
 
-def find_evidence(question: Question, vector: Vectors, hits: Sequence[Hit], index: Measured) -> list[Evidence]:
+def worth_reading(question: Question, hits: Sequence[Hit], most: int) -> list[Hit]:
+    """The hits whose sentences are read, best first: what is told in the question's language is not read in the other too.
+
+    Args:
+        question: whose language comes first.
+        hits: what retrieval found, best first.
+        most: most hits that are read.
+    """
+    told = {hit.article.event for hit in hits if hit.article.language == question.language}
+    return [hit for hit in hits if hit.article.language == question.language or hit.article.event not in told][:most]
+
+
+def find_evidence(
+    question: Question, vector: Vectors, hits: Sequence[Hit], index: Measured, reader: Reader
+) -> list[Evidence]:
     """All quotable sentences of the hits with their support, best first.
 
     Args:
         question: decides what counts as an answer.
         vector: the question's unit vector, shape (dimension,).
-        hits: where to look.
+        hits: where to look; all of them are read.
         index: knows sentence vectors, term rarity and the glossary.
+        reader: judges the sentences.
     """
     asked = _Asked.of(question, index)
     mentioned = index.said([hit.row for hit in hits])
+    readings = reader.read(question.standalone, [passage_of(hit.article, hit.chunk) for hit in hits])
+    # log of the sum over all sentences and "none of them", whose logit is 0
+    total = _log_sum([0.0, *(reading.answers for passage in readings for reading in passage)])
     measured: list[tuple[Hit, int, dict[str, float]]] = []
     for rank, hit in enumerate(hits):
         cosines = index.sentence_cosines(vector, hit.first, len(hit.chunk.sentences))
@@ -118,6 +141,11 @@ def find_evidence(question: Question, vector: Vectors, hits: Sequence[Hit], inde
                 text = hit.article.text[span.start : span.end]
                 features = _measure(asked, text, hit, sentences[position], context, whole)
                 features["sentence_cosine"] = (float(cosines[position]) - COSINE_CENTRE) / COSINE_SCALE
+                reading = readings[rank][position]
+                features["reader"] = reading.answers / READER_SCALE
+                features["reader_share"] = math.exp(reading.answers - total)
+                features["corrects"] = reading.corrects
+                features["strange"] = float(asked.strange)
                 features["rank"] = 1.0 / (1 + rank)
                 features["first_sentence"] = float(span.start == 0)
                 measured.append((hit, position, features))
@@ -127,91 +155,41 @@ def find_evidence(question: Question, vector: Vectors, hits: Sequence[Hit], inde
         mean = sum(features["sentence_cosine"] for features in group) / max(1, len(group))
         for features in group:
             features["lead_over_rest"] = features["sentence_cosine"] - mean
-    known = STRANGE if asked.strange else 1.0
-    supports = [known * support(features) for _, _, features in measured]
-    if "why" in question.wants:
-        supports = _explained(measured, supports)
     found = [
-        Evidence(hit.article, hit.chunk.sentences[position], supported, features)
-        for (hit, position, features), supported in zip(measured, supports, strict=True)
+        Evidence(
+            hit.article, hit.chunk.sentences[position], support(features), _sigmoid(features["corrects"]), features
+        )
+        for hit, position, features in measured
     ]
     return sorted(found, key=lambda evidence: (-evidence.support, evidence.article.id, evidence.span.start))
 
 
+def passage_of(article: Article, chunk: Chunk) -> Passage:
+    """A chunk as a reader sees it."""
+    day = written(article.published, article.language, article.precision)
+    sentences = tuple(article.text[span.start : span.end] for span in chunk.sentences)
+    return Passage(f"{article.title} ({day})", sentences)
+
+
 def support(features: dict[str, float]) -> float:
     """The logistic model: probability that a sentence with these measurements answers the question, 0..1."""
-    score = WEIGHTS["bias"] + sum(WEIGHTS[name] * features[name] for name in FEATURES)
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, score))))
+    known = STRANGE if features.get("strange") else 1.0
+    return known * _sigmoid(WEIGHTS["bias"] + sum(WEIGHTS[name] * features[name] for name in FEATURES))
+
+
+def _sigmoid(x: float) -> float:
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x))))
+
+
+def _log_sum(values: Sequence[float]) -> float:
+    """log(sum(exp(v))), without overflow."""
+    top = max(values)
+    return top + math.log(sum(math.exp(value - top) for value in values))
 
 
 STRANGE: Final = 0.05
 """What is left of all support where the question is about something the corpus does not know: whatever was found is about
 another thing."""
-EXPLAINS: Final = 0.5
-"""Share of its neighbour's support that a sentence gets which gives the cause of what the neighbour says."""
-
-
-def _explained(measured: Sequence[tuple[Hit, int, dict[str, float]]], supports: Sequence[float]) -> list[float]:
-    """Supports for a why-question. News text says first what happened and in the next sentence why, without repeating the
-    names: a sentence that speaks of a cause shares the support of the sentence beside it that does not.
-    """
-    place = {(hit.row, position): i for i, (hit, position, _) in enumerate(measured)}
-    shared = list(supports)
-    for (row, position), i in place.items():
-        if measured[i][2]["cause_wanted"] > 0:
-            beside = [place.get((row, position + step)) for step in (-1, 1)]
-            stated = [supports[j] for j in beside if j is not None and measured[j][2]["cause_wanted"] < 0]
-            shared[i] = max(supports[i], EXPLAINS * max(stated, default=0.0))
-    return shared
-
-
-def choose(question: Question, evidence: Sequence[Evidence], *, most: int, least: float) -> list[Evidence]:
-    """The sentences an answer is made of, in the order they are told; empty where nothing is supported enough.
-
-    The best one leads. Others join while they are nearly as well supported and say something else. An event that is told
-    in the question's language is not quoted in the other one as well.
-
-    Args:
-        most: most sentences.
-        least: support that the best sentence needs.
-    """
-    if not evidence or evidence[0].support < least:
-        return []
-    told = {item.article.event for item in evidence if item.article.language == question.language}
-    usable = [item for item in evidence if item.article.language == question.language or item.article.event not in told]
-    best = evidence[0]
-    if best not in usable and usable and usable[0].support >= max(least, best.support / FOREIGN_LEAD):
-        best = usable[0]
-    chosen = [best]
-    for item in usable:
-        if len(chosen) >= most or item.support < max(JOINS * best.support, least * FURTHER):
-            break
-        if not any(_same_statement(item.quote, other.quote) for other in chosen):
-            chosen.append(item)
-    # the lead first, then its own article in reading order, then the others by date
-    return sorted(
-        chosen,
-        key=lambda item: (
-            item is not best, item.article.id != best.article.id, item.article.published, item.article.id, item.span.start
-        ),
-    )  # fmt: skip
-
-
-FURTHER: Final = 0.5
-"""Share of the required support that is enough for a further sentence."""
-FOREIGN_LEAD: Final = 3.0
-"""How many times better supported a sentence must be to lead in the other language, where its event is told in both."""
-JOINS: Final = 0.1
-"""Share of the best sentence's support that a further one needs: a reader would rather skip a sentence than miss the answer."""
-SAME: Final = 0.8
-"""Share of common words above which two sentences make the same statement."""
-
-
-def _same_statement(one: str, other: str) -> bool:
-    a, b = ({fold(word) for word in tokens(text)} for text in (one, other))
-    return len(a & b) >= SAME * min(len(a), len(b))
-
-
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from rag.dates import written
-from rag.types import Article, Filters, Language, Reason
+from rag.types import Article, Evidence, Language, Precision, Question, Reason, Selection
 
 
 def other_language(asked: Language) -> str:
@@ -22,10 +22,33 @@ def some_other_language(asked: Language) -> str:
     return "Some of the evidence exists in German only and is quoted as it stands:"
 
 
-def declined(
-    reason: Reason, language: Language, nearest: list[Article], covered: tuple[date, date] | None, filters: Filters
-) -> str:
-    """Why there is no answer, and what there is instead."""
+def as_of(day: date, precision: Precision, language: Language) -> str:
+    """Said with an answer to "what is the latest?": how new its newest evidence is."""
+    when = written(day, language, precision)
+    return f"Stand: {when}." if language == "de" else f"As of {when}."
+
+
+def old(day: date, precision: Precision, language: Language) -> str:
+    """Said where even the newest evidence of an answer is old."""
+    when = written(day, language, precision)
+    return f"Neuester Beleg dazu: {when}." if language == "de" else f"The newest evidence for this: {when}."
+
+
+def accounts_differ(language: Language) -> str:
+    """Said where the sentences tell the matter differently."""
+    return "Die Darstellungen gehen auseinander:" if language == "de" else "Accounts of this differ:"
+
+
+def declined(reason: Reason, question: Question, near: Selection, covered: tuple[date, date] | None) -> str:
+    """Why there is no answer, and what there is instead.
+
+    Args:
+        reason: why.
+        question: its language, filters and period are spoken of.
+        near: what comes nearest; for a false premise the sentence that corrects it, cited as [1].
+        covered: dates of the oldest and the newest article; None for an empty corpus.
+    """
+    language = question.language
     german = language == "de"
     if covered is None:
         return (
@@ -33,37 +56,57 @@ def declined(
             if german
             else "The corpus is empty; there is nothing that could answer the question."
         )
+    if reason == "false_premise" and near.statements:
+        quote = quoted(near.statements[0][0])
+        return (
+            f"Die Frage setzt etwas voraus, das das Korpus anders darstellt. Dort steht: {quote} [1]"
+            if german
+            else f"The question takes something as given that the corpus tells differently. It says: {quote} [1]"
+        )
     first, last = (written(day, language, "month") for day in covered)
-    parts: list[str] = []
+    parts = [_why(reason, question)]
+    if near.statements:
+        titles = "; ".join(_titled(statement[0].article, language) for statement in near.statements)
+        parts.append(f"Am nächsten kommen: {titles}." if german else f"The nearest coverage: {titles}.")
+    parts.append(f"Es reicht von {first} bis {last}." if german else f"It covers {first} to {last}.")
+    return " ".join(parts)
+
+
+def quoted(item: Evidence) -> str:
+    """A quotation between the marks of its own language."""
+    return f"„{item.quote}“" if item.article.language == "de" else f"“{item.quote}”"
+
+
+def _why(reason: Reason, question: Question) -> str:
+    german = question.language == "de"
+    if reason == "outside_filters" and question.period:
+        words = question.period.words
+        return (
+            f"Für die genannte Zeit („{words}“) findet sich keine Antwort; ohne diese Einschränkung gibt es Belege."
+            if german
+            else f"Nothing answers this for the time named (“{words}”); without that limit there is evidence."
+        )
     if reason == "outside_filters":
-        parts.append(
+        return (
             "Mit diesen Filtern findet sich keine Antwort; ohne sie gibt es Belege."
             if german
             else "Nothing answers this within the filters; without them there is evidence."
         )
-    elif reason == "unsupported":
-        parts.append(
+    if reason == "unsupported":
+        return (
             "Die gefundenen Sätze ließen sich nicht am Wortlaut belegen, deshalb keine Antwort."
             if german
             else "What was found could not be verified against the articles, so there is no answer."
         )
-    elif filters:
-        parts.append(
+    if question.filters:
+        return (
             "Das Korpus beantwortet diese Frage nicht, weder mit noch ohne die gesetzten Filter."
             if german
             else "The corpus does not answer this question, with or without the filters."
         )
-    else:
-        parts.append(
-            "Das Korpus beantwortet diese Frage nicht." if german else "The corpus does not answer this question."
-        )
-    if nearest:
-        titles = "; ".join(
-            f"„{a.title}“ ({written(a.published, language, a.precision)})"
-            if german
-            else f"“{a.title}” ({written(a.published, language, a.precision)})"
-            for a in nearest
-        )
-        parts.append(f"Am nächsten kommen: {titles}." if german else f"The nearest coverage: {titles}.")
-    parts.append(f"Es reicht von {first} bis {last}." if german else f"It covers {first} to {last}.")
-    return " ".join(parts)
+    return "Das Korpus beantwortet diese Frage nicht." if german else "The corpus does not answer this question."
+
+
+def _titled(article: Article, language: Language) -> str:
+    day = written(article.published, language, article.precision)
+    return f"„{article.title}“ ({day})" if language == "de" else f"“{article.title}” ({day})"

@@ -2,8 +2,9 @@
 
 German and English articles are ranked apart and then merged, so that evidence in the question's language cannot bury
 the other one. In the question's own language both rankings count alike (reciprocal rank fusion). Across languages the
-keyword ranking knows little more than names, so it only adds candidates and a third of the weight: fused as an equal it
-drowns the dense ranking (BM25 alone finds .4 across languages where the dense one finds .84, XQuAD).
+keyword ranking knows little more than names: where the glossary knows one in both languages it counts a third, elsewhere
+it only adds candidates. Fused as an equal it drowns the dense ranking (BM25 alone finds .4 across languages where the
+dense one finds .84, XQuAD).
 """
 
 from __future__ import annotations
@@ -18,7 +19,12 @@ from rag.types import LANGUAGES, Article, Chunk, Filters, Hit, Language, Questio
 from rag.words import language_of, terms
 
 CROSS_WEIGHT: Final = 0.33
-"""Weight of the keyword ranking in the language that was not asked in, against 1 for the dense one."""
+"""Weight of the keyword ranking in the language that was not asked in, against 1 for the dense one, where the question
+names something the glossary knows in both languages. On training questions: hit@1 .84 de>en and .77 en>de, .79 and .73
+without it."""
+COINCIDENCE: Final = 0.01
+"""The same where it names nothing: words that two languages share by chance may add candidates, not reorder the dense
+ranking (XQuAD, hit@1: en>de .85 instead of .72, de>en .85 instead of .79)."""
 
 
 class Searchable(Protocol):
@@ -71,6 +77,7 @@ def retrieve(
     """
     asked_in = language_of(question.standalone, default=question.language)
     concepts = index.glossary.concepts(question.standalone, asked_in)
+    across = CROSS_WEIGHT if concepts else COINCIDENCE
     found: list[Hit] = []
     for language in LANGUAGES:
         dense = index.nearest(vector, candidates, language, question.filters)
@@ -79,7 +86,7 @@ def retrieve(
         scores = fuse(
             (
                 Ranking(tuple(row for row, _ in dense)),
-                Ranking(tuple(row for row, _ in words), 1.0 if language == asked_in else CROSS_WEIGHT),
+                Ranking(tuple(row for row, _ in words), 1.0 if language == asked_in else across),
             ),
             fusion_k,
         )
@@ -98,4 +105,17 @@ def retrieve(
                     f"Chunk {chunk.id} has no article.", "Rebuild the index with `chipdesk build --fresh`."
                 )
             found.append(Hit(chunk, article, row, first, scores[row] / most, cosines[row], word_scores.get(row, 0.0)))
-    return sorted(found, key=lambda hit: (-hit.score, -hit.cosine, hit.row))
+    return sorted(found, key=_order)
+
+
+def merge(hits: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:
+    """Two rankings as one, best first; a chunk that is in both keeps its better place."""
+    best: dict[int, Hit] = {}
+    for hit in (*hits, *others):
+        if hit.row not in best or best[hit.row].score < hit.score:
+            best[hit.row] = hit
+    return sorted(best.values(), key=_order)
+
+
+def _order(hit: Hit) -> tuple[float, float, int]:
+    return (-hit.score, -hit.cosine, hit.row)

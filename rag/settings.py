@@ -62,7 +62,10 @@ class Settings(BaseSettings):
     candidates: int = Field(
         40, ge=5, le=500, description="Chunks taken from each ranking and language before fusion; recall is flat above."
     )
-    hits: int = Field(12, ge=1, le=100, description="Chunks whose sentences are read as possible evidence.")
+    hits: int = Field(12, ge=1, le=100, description="Chunks found for each language.")
+    read: int = Field(
+        12, ge=1, le=100, description="Chunks whose sentences the reader judges, of all that were found; 10 ms each."
+    )
     fusion_k: int = Field(
         60, ge=1, le=1000, description="Constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009)."
     )

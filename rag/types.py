@@ -138,6 +138,16 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class Period:
+    """A stretch of time that a question names: "im August 2025" is 2025-08-01 to 2025-08-31, both inclusive."""
+
+    words: str
+    """As typed, to be shown and taken back."""
+    since: date | None
+    until: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One message of the conversation so far."""
 
@@ -159,6 +169,10 @@ class Question:
     names: tuple[str, ...]
     """Names, model numbers and codes the question mentions, as typed: an answer must not ignore them."""
     filters: Filters
+    period: Period | None = None
+    """The time the question speaks of; None where it names none, or where the asker took it back."""
+    asked: date | None = None
+    """The day it is asked on, from which the age of evidence is seen; None where that does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +194,25 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """What a reader sees of a chunk."""
+
+    context: str
+    """The article's title and date."""
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader makes of one sentence; both are logits: unbounded, above 0 means rather yes."""
+
+    answers: float
+    """Whether the sentence answers the question, against "nothing answers it"."""
+    corrects: float
+    """Whether the sentence contradicts what the question takes as given."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """A sentence that may answer the question."""
 
@@ -187,12 +220,31 @@ class Evidence:
     span: Span
     support: float
     """Estimated probability that the sentence answers the question, 0..1."""
+    corrects: float = 0.0
+    """Estimated probability that the sentence contradicts what the question takes as given, 0..1."""
     features: dict[str, float] = field(default_factory=dict, compare=False)
     """The measurements behind `support`, by name, for inspection and for fitting."""
 
     @property
     def quote(self) -> str:
         return self.article.text[self.span.start : self.span.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What an answer is made of, in the order it is told."""
+
+    statements: tuple[tuple[Evidence, ...], ...]
+    """Each statement with all evidence that makes it, the best first: that one is quoted, all are cited."""
+    differ: bool = False
+    """Whether accounts of the matter differ."""
+    reason: Reason | None = None
+    """Why the question is declined; the statements are then the nearest there is, or what corrects its premise."""
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """All of it, statement by statement: what the numbers of a Draft point into."""
+        return tuple(item for statement in self.statements for item in statement)
 
 
 # --- what comes out --------------------------------------------------------------------------------------------------
@@ -227,12 +279,12 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a writer returns: sentences that point into the evidence list it was given, not yet verified."""
+    """What a writer returns: sentences that point into the evidence of the selection it was given, not yet verified."""
 
-    lead: str | None
-    """A note before the sentences (for example: quoted in the other language), or None."""
+    notes: tuple[str, ...]
+    """What must be said before the sentences (for example: quoted in the other language)."""
     sentences: tuple[tuple[str, tuple[int, ...]], ...]
-    """(text, positions in the evidence list)."""
+    """(text, positions in `Selection.evidence`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,16 +296,24 @@ class Answer:
     standalone_question: str
     language: Language
     answer: str
+    """The notes and the sentences with their [n] marks, or why there is no answer."""
+    notes: tuple[str, ...]
+    """What the reader must know beside the sentences, in the answer's language: quoted in the other language, as of when,
+    accounts that differ."""
     abstained: bool
     reason: Reason | None
     sentences: tuple[Sentence, ...]
     citations: tuple[Citation, ...]
     newest: date | None
     """Date of the newest cited article; None without citations."""
+    period: Period | None
+    """The time that was read from the question and narrowed the evidence; None where there was none."""
     writer: str
     index: str
     """Identity of the index that answered: its manifest's hash."""
     took_ms: int
+    differ: bool = False
+    """Whether its sentences tell the matter differently: they are then to be shown side by side, with outlet and date."""
 
 
 # --- the seams -------------------------------------------------------------------------------------------------------
@@ -278,9 +338,16 @@ class Embedder(Protocol):
         """
 
 
+class Reader(Protocol):
+    """Question and passages to a reading of every sentence."""
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[list[Reading]]:
+        """For each passage one reading per sentence, in order."""
+
+
 class Writer(Protocol):
     """Evidence to sentences. The same seam serves the extractive writer and, later, LLM writers."""
 
     name: str
 
-    def write(self, question: Question, evidence: Sequence[Evidence]) -> Draft: ...
+    def write(self, question: Question, selection: Selection) -> Draft: ...

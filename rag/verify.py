@@ -7,22 +7,21 @@ from collections.abc import Sequence
 from rag.types import Citation, Draft, Evidence, Sentence
 
 
-def verify(draft: Draft, evidence: Sequence[Evidence], *, least: float) -> tuple[list[Sentence], list[Citation]]:
+def verify(draft: Draft, evidence: Sequence[Evidence]) -> tuple[list[Sentence], list[Citation]]:
     """The sentences that stand, renumbered, and the citations they use, numbered from 1 in order of appearance.
 
-    A sentence stands if it cites at least one piece of evidence that exists, if each quote is found at its offsets in
-    the stored article, and if the evidence is supported.
+    A sentence stands if it cites at least one piece of evidence that exists, and if each quote is found at its offsets in
+    a stored article that is not withdrawn. Whether evidence is supported enough was decided when it was chosen.
 
     Args:
         draft: what a writer made of the evidence.
         evidence: what the writer was given; the draft's numbers are positions in it.
-        least: support that a cited piece of evidence needs.
     """
     numbers: dict[int, int] = {}
     citations: list[Citation] = []
     sentences: list[Sentence] = []
     for text, cited in draft.sentences:
-        good = [i for i in cited if 0 <= i < len(evidence) and _stands(evidence[i], least)]
+        good = [i for i in cited if 0 <= i < len(evidence) and _stands(evidence[i])]
         if not text.strip() or not good or len(good) < len(cited):
             continue
         for i in good:
@@ -34,11 +33,11 @@ def verify(draft: Draft, evidence: Sequence[Evidence], *, least: float) -> tuple
     return sentences, citations
 
 
-def _stands(item: Evidence, least: float) -> bool:
-    """Within the article, not blank, not withdrawn, and supported."""
+def _stands(item: Evidence) -> bool:
+    """Within the article, not blank, not withdrawn."""
     start, end = item.span.start, item.span.end
     inside = 0 <= start < end <= len(item.article.text)
-    return inside and bool(item.quote.strip()) and item.article.status != "withdrawn" and item.support >= least
+    return inside and bool(item.quote.strip()) and item.article.status != "withdrawn"
 
 
 def _citation(number: int, item: Evidence) -> Citation:

@@ -17,9 +17,11 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import mmap
 import shutil
 import struct
 import tempfile
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -111,11 +113,64 @@ def unpacked(cache: Path) -> Path:
     return folder
 
 
+class WordVectors:
+    """The model's word vectors, read from the packed file as they are needed: nothing is loaded or unpacked."""
+
+    def __init__(self) -> None:
+        self._rows = _Packed(packed()).blocks("emb.word", DIMENSION)
+
+    def __call__(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Token ids of any shape to vectors of shape (*ids.shape, DIMENSION)."""
+        return _expand(self._rows[ids]).reshape(*ids.shape, DIMENSION)
+
+
+@cache
+def tokenizer() -> Any:
+    """The model's tokenizer, from the packed file; made once (half a second). It keeps no state between texts."""
+    return _tokenizer(_Packed(packed()))
+
+
+def vocabulary() -> int:
+    """Number of the tokenizer's pieces."""
+    return int(_Packed(packed()).vocabulary)
+
+
+class Encoder:
+    """The transformer's own weights, without the word vectors: where the training of the reader begins."""
+
+    def __init__(self) -> None:
+        self._model = _Packed(packed())
+        self.hidden, self.heads, self.intermediate, self.positions = (
+            self._model.hidden, self._model.heads, self._model.intermediate, self._model.positions
+        )  # fmt: skip
+
+    def state(self, layers: int) -> dict[str, npt.NDArray[np.float32]]:
+        """Tensors of the first `layers` layers by the reader's names; the token type is part of the positions."""
+        model, hidden = self._model, self.hidden
+        state = {
+            "positions": model.tensor("emb.pos", self.positions, hidden)
+            + model.tensor("emb.type", model.types, hidden)[0],
+            "norm.weight": model.tensor("emb.ln.w", hidden),
+            "norm.bias": model.tensor("emb.ln.b", hidden),
+        }
+        names = {"q": "query", "k": "key", "v": "value", "ao": "attended", "fi": "widen", "fo": "narrow"}
+        for layer in range(layers):
+            for short, name in names.items():
+                shape = (self.intermediate if short == "fi" else hidden, self.intermediate if short == "fo" else hidden)
+                state[f"layers.{layer}.{name}.weight"] = model.tensor(f"l{layer}.{short}.w", *shape)
+                state[f"layers.{layer}.{name}.bias"] = model.tensor(f"l{layer}.{short}.b", shape[0])
+            for place, short in enumerate(("aln", "oln")):
+                state[f"layers.{layer}.norms.{place}.weight"] = model.tensor(f"l{layer}.{short}.w", hidden)
+                state[f"layers.{layer}.norms.{place}.bias"] = model.tensor(f"l{layer}.{short}.b", hidden)
+        return state
+
+
 class _Packed:
-    """A parsed E5S1 file: header, tokenizer pieces and dequantised tensors."""
+    """A parsed E5S1 file: header, tokenizer pieces and tensors. The file is mapped, not read."""
 
     def __init__(self, path: Path) -> None:
-        self._data = path.read_bytes()
+        with path.open("rb") as file:
+            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         if self._data[:4] != b"E5S1":
             raise ModelError(f"{path} is not a packed e5 model.")
         self._at = 8
@@ -128,9 +183,8 @@ class _Packed:
         (blob_bytes,) = self._take("<Q")
         offsets = self._array("<u4", count + 1)
         self.scores = self._array("<f4", count)
-        blob = self._data[self._at : self._at + blob_bytes]
+        self._offsets, self._blob = offsets, (self._at, self._at + blob_bytes)
         self._at += blob_bytes
-        self.pieces = [blob[a:b].decode("utf-8", "replace") for a, b in pairwise(offsets)]
         _, normal_bytes = self._take("<iI")
         self._at += normal_bytes  # the table is NFKC, which the tokenizers library has
         (tensors,) = self._take("<i")
@@ -152,18 +206,34 @@ class _Packed:
         self._at += values.nbytes
         return values
 
+    @cached_property
+    def pieces(self) -> list[str]:
+        blob = self._data[slice(*self._blob)]
+        return [blob[a:b].decode("utf-8", "replace") for a, b in pairwise(self._offsets.tolist())]
+
     def tensor(self, name: str, *shape: int) -> npt.NDArray[np.float32]:
         """A tensor as float32; quantised blocks are expanded."""
         kind, _, offset = self._tensors[name]
-        wanted = int(np.prod(shape))
         if kind == 0:
-            return np.frombuffer(self._data, "<f4", wanted, offset).reshape(shape).copy()
-        blocks = np.frombuffer(self._data, np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)]), wanted // 32, offset)
-        values = np.empty((len(blocks), 32), np.float32)
-        values[:, :16] = (blocks["nibbles"] & 0x0F).astype(np.float32) - 8
-        values[:, 16:] = (blocks["nibbles"] >> 4).astype(np.float32) - 8
-        values *= blocks["scale"].astype(np.float32)[:, None]
-        return values.reshape(shape)
+            return np.frombuffer(self._data, "<f4", int(np.prod(shape)), offset).reshape(shape).copy()
+        return _expand(self.blocks(name, int(shape[-1]))).reshape(shape)
+
+    def blocks(self, name: str, columns: int) -> npt.NDArray[Any]:
+        """The quantised blocks of a tensor, shape (rows, columns / 32), as they lie in the file."""
+        _, elements, offset = self._tensors[name]
+        return np.frombuffer(self._data, _BLOCK, elements // 32, offset).reshape(-1, columns // 32)
+
+
+_BLOCK: Final = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
+
+
+def _expand(blocks: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Q4_0 blocks of any shape to their 32 values each, shape (*blocks.shape, 32)."""
+    values = np.empty((*blocks.shape, 32), np.float32)
+    values[..., :16] = (blocks["nibbles"] & 0x0F).astype(np.float32) - 8
+    values[..., 16:] = (blocks["nibbles"] >> 4).astype(np.float32) - 8
+    values *= blocks["scale"].astype(np.float32)[..., None]
+    return values
 
 
 def _write_folder(model: _Packed, folder: Path) -> None:

@@ -1,11 +1,17 @@
-"""The extractive writer: the chosen sentences, verbatim, one after the other."""
+"""The extractive writer: the chosen sentences, verbatim, one after the other, with what must be said beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from datetime import timedelta
+from typing import Final
 
 from rag import phrases
-from rag.types import Draft, Evidence, Question
+from rag.types import Draft, Question, Selection
+
+OLD: Final = timedelta(days=365)
+"""Age of the newest evidence from which an answer says how old it is, unless the question names a year itself."""
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
 class ExtractiveWriter:
@@ -13,27 +19,36 @@ class ExtractiveWriter:
 
     name = "extractive"
 
-    def write(self, question: Question, evidence: Sequence[Evidence]) -> Draft:
-        """The evidence in its order, each sentence verbatim.
+    def write(self, question: Question, selection: Selection) -> Draft:
+        """The statements in their order, each in the words of its best evidence, citing all of it.
 
-        Evidence in the other language is set between that language's quotation marks, and a note in front says so.
+        Evidence in the other language is set between that language's quotation marks, and a note says so.
         """
-        foreign = [item.article.language != question.language for item in evidence]
-        lead = None
-        if all(foreign) and foreign:
-            lead = phrases.other_language(question.language)
-        elif any(foreign):
-            lead = phrases.some_other_language(question.language)
-        return Draft(
-            lead,
-            tuple(
-                (_shown(item, is_foreign), (i,))
-                for i, (item, is_foreign) in enumerate(zip(evidence, foreign, strict=True))
-            ),
-        )
+        sentences = []
+        at = 0
+        for statement in selection.statements:
+            foreign = statement[0].article.language != question.language
+            shown = phrases.quoted(statement[0]) if foreign else statement[0].quote
+            sentences.append((shown, tuple(range(at, at + len(statement)))))
+            at += len(statement)
+        return Draft(notes(question, selection), tuple(sentences))
 
 
-def _shown(item: Evidence, foreign: bool) -> str:
-    if not foreign:
-        return item.quote
-    return f"„{item.quote}“" if item.article.language == "de" else f"“{item.quote}”"
+def notes(question: Question, selection: Selection) -> tuple[str, ...]:
+    """What the reader must know beside the sentences: language of the evidence, as of when, accounts that differ."""
+    if not selection.statements:
+        return ()
+    said = []
+    foreign = [statement[0].article.language != question.language for statement in selection.statements]
+    if all(foreign):
+        said.append(phrases.other_language(question.language))
+    elif any(foreign):
+        said.append(phrases.some_other_language(question.language))
+    newest = max((item.article for item in selection.evidence), key=lambda article: article.published)
+    if "latest" in question.wants:
+        said.append(phrases.as_of(newest.published, newest.precision, question.language))
+    elif question.asked and question.asked - newest.published > OLD and not _YEAR.search(question.standalone):
+        said.append(phrases.old(newest.published, newest.precision, question.language))
+    if selection.differ:
+        said.append(phrases.accounts_differ(question.language))
+    return tuple(said)

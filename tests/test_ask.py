@@ -15,7 +15,7 @@ from rag.build import build
 from rag.errors import BadRequest, IndexMissing, UnknownArticle
 from rag.read import Known
 from rag.settings import Settings, load
-from rag.types import Answer, Draft, Embedder, Evidence, Filters, Language, Question, Turn
+from rag.types import Answer, Draft, Embedder, Filters, Language, Question, Selection, Turn
 
 pytest_plugins = ("fixtures_desk",)
 
@@ -80,7 +80,8 @@ def test_why_r2_was_delayed_is_answered_with_the_cause(desk: Chipdesk, text: str
 @pytest.mark.parametrize(("text", "language"), R2_QUESTIONS)
 def test_the_text_is_the_sentences_with_their_marks(desk: Chipdesk, text: str, language: Language) -> None:
     answer = desk.ask(text)
-    assert answer.answer == " ".join(f"{s.text} {''.join(f'[{n}]' for n in s.citations)}" for s in answer.sentences)
+    told = [f"{s.text} {''.join(f'[{n}]' for n in s.citations)}" for s in answer.sentences]
+    assert answer.answer == " ".join([*answer.notes, *told])
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
@@ -229,20 +230,21 @@ class Inventor:
 
     name = "inventor"
 
-    def write(self, question: Question, evidence: list[Evidence]) -> Draft:
-        return Draft(None, (("Invented.", ()), ("Far away.", (99,)), ("Rests on evidence.", (len(evidence) - 1,))))
+    def write(self, question: Question, selection: Selection) -> Draft:
+        last = len(selection.evidence) - 1
+        return Draft((), (("Invented.", ()), ("Far away.", (99,)), ("Rests on evidence.", (last,))))
 
 
 class Liar:
     name = "liar"
 
-    def write(self, question: Question, evidence: list[Evidence]) -> Draft:
-        return Draft(None, (("Invented.", ()), ("Far away.", (99,))))
+    def write(self, question: Question, selection: Selection) -> Draft:
+        return Draft((), (("Invented.", ()), ("Far away.", (99,))))
 
 
 @pytest.fixture(scope="module")
 def written(story: Settings, embedder: Embedder) -> Chipdesk:
-    return Chipdesk(story, embedder=embedder, writers=[Inventor(), Liar()])  # type: ignore[list-item]
+    return Chipdesk(story, embedder=embedder, writers=[Inventor(), Liar()])
 
 
 def test_what_a_writer_invents_is_dropped(written: Chipdesk) -> None:

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date
-
 import pytest
-from made import R2_EVENT, R2_QUESTIONS, article, evidence, question
+from made import R2_EVENT, R2_QUESTIONS, article, question
 
 from rag.ask import Chipdesk
-from rag.evidence import FEATURES, WEIGHTS, choose, support
-from rag.types import Evidence, Language, Span
+from rag.evidence import FEATURES, WEIGHTS, passage_of, support, worth_reading
+from rag.types import Chunk, Evidence, Hit, Language, Span
 
 pytest_plugins = ("fixtures_desk",)
 
@@ -109,92 +106,30 @@ def test_a_missing_name_lowers_the_support(desk: Chipdesk, text: str, language: 
     assert found(desk, text.replace("R2", "Q9X"))[0].support < found(desk, text)[0].support
 
 
-# --- choosing --------------------------------------------------------------------------------------------------------
+# --- what is read ----------------------------------------------------------------------------------------------------
 
 
-def chosen(*items: Evidence, language: Language = "en", most: int = 5, least: float = 0.5) -> list[Evidence]:
-    ranked = sorted(items, key=lambda item: -item.support)
-    return choose(question(language=language), ranked, most=most, least=least)
+def hit(event: str, language: Language, row: int) -> Hit:
+    told = article(id=f"{event}.{language}", event=event, language=language)
+    return Hit(Chunk(f"{told.id}#0", told.id, 0, 11, (Span(0, 11),)), told, row, row, 1.0, 0.9, 0.0)
 
 
-def other(
-    quote: str, support: float = 0.9, *, day: int = 14, event: str = "other", language: Language = "en"
-) -> Evidence:
-    """Evidence from another event's article."""
-    identity = f"2025-08-{day}-{event}.{language}"
-    return evidence(quote, support, id=identity, event=event, language=language, published=date(2025, 8, day))
+def test_what_is_told_in_the_askers_language_is_not_read_in_the_other_too() -> None:
+    both, only = [hit("a", "de", 0), hit("a", "en", 1)], hit("b", "de", 2)
+    assert [h.row for h in worth_reading(question(language="en"), [*both, only], 10)] == [1, 2]
+    assert [h.row for h in worth_reading(question(language="de"), [*both, only], 10)] == [0, 2]
+    assert [h.row for h in worth_reading(question(language="en"), [*both, only], 1)] == [1]
 
 
-def test_nothing_is_chosen_from_nothing() -> None:
-    assert chosen() == []
+def test_a_passage_is_whole_sentences_with_title_and_date() -> None:
+    told = article("R2 is late. It failed.", language="de", precision="month")
+    seen = passage_of(told, Chunk("a#0", told.id, 0, 22, (Span(0, 11), Span(12, 22))))
+    assert (seen.context, seen.sentences) == ("R2 is late (August 2025)", ("R2 is late.", "It failed."))
 
 
-def test_nothing_is_chosen_where_the_best_is_not_supported_enough() -> None:
-    assert chosen(evidence(support=0.49), other("Something else entirely.", 0.45)) == []
-
-
-def test_the_best_is_chosen_where_it_just_reaches_what_is_asked() -> None:
-    best = evidence(support=0.5)
-    assert chosen(best) == [best]
-
-
-def test_no_more_than_asked_for() -> None:
-    items = [other(f"Statement {word} {word}ly told.", event=word) for word in ("alpha", "bravo", "carol", "delta")]
-    assert len(chosen(*items, most=2)) == 2
-
-
-def test_a_much_weaker_sentence_does_not_join() -> None:
-    best, weak = evidence(support=0.95), other("Nobody expected the Spanish inquisition.", 0.2)
-    assert chosen(best, weak) == [best]
-
-
-def test_a_nearly_as_good_one_joins() -> None:
-    best, good = evidence(support=0.95), other("Nobody expected the Spanish inquisition.", 0.93)
-    assert chosen(best, good) == [best, good]
-
-
-@pytest.mark.parametrize(
-    "repeat",
-    [
-        "Chips from Huawei could not train the R2 model.",
-        "chips FROM Huawei could not train the R2 model, sources said.",
-    ],
-    ids=["word for word", "with an addition"],
-)
-def test_the_same_statement_is_quoted_once(repeat: str) -> None:
-    best = evidence("Chips from Huawei could not train the R2 model.", 0.95)
-    assert chosen(best, other(repeat, 0.94)) == [best]
-
-
-@pytest.mark.parametrize("language", ["de", "en"])
-def test_an_event_told_in_the_askers_language_is_not_quoted_in_the_other(language: Language) -> None:
-    versions = {
-        "en": other("R2 is late because of its chips.", 0.9, language="en"),
-        "de": other("Wegen der Chips kommt R2 erst später.", 0.9, language="de"),
-    }
-    foreign = "de" if language == "en" else "en"
-    stronger = replace(versions[foreign], support=0.95)
-    assert chosen(versions[language], stronger, language=language) == [versions[language]]
-
-
-def test_an_event_told_in_the_other_language_only_is_quoted_in_it() -> None:
-    german = other("Wegen der Chips kommt R2 erst später.", 0.9, language="de")
-    assert chosen(german, language="en") == [german]
-
-
-def test_the_best_leads_its_article_follows_in_reading_order_and_then_the_others_by_date() -> None:
-    home = article("Alpha came first. Bravo came second. Charlie came third.")
-    first, second, third = (
-        Evidence(home, Span(start, end), support)
-        for start, end, support in ((0, 17, 0.9), (18, 36, 0.95), (37, 56, 0.91))
-    )
-    earlier, later = (
-        other("Delta was seen.", 0.92, day=10, event="x"),
-        other("Echo was heard.", 0.94, day=20, event="y"),
-    )
-    assert chosen(first, second, third, later, earlier) == [second, first, third, earlier, later]
-
-
-def test_choosing_does_not_depend_on_anything_but_its_arguments() -> None:
-    items = [evidence(support=0.95), other("Nobody expected the Spanish inquisition.", 0.93)]
-    assert chosen(*items) == chosen(*reversed(items))
+@pytest.mark.parametrize(("text", "language"), R2_QUESTIONS)
+def test_the_reader_is_heard_and_its_shares_add_up(desk: Chipdesk, text: str, language: Language) -> None:
+    items = found(desk, text)
+    assert len({item.features["reader"] for item in items}) > len(items) / 2
+    assert 0 < sum(item.features["reader_share"] for item in items) <= 1.0001
+    assert all(0 <= item.corrects <= 1 for item in items)

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from made import article
 
 from rag.evaluate.metrics import (
+    calibration_error,
     citation_precision,
     citation_recall,
     hit_at,
     holds,
     language_match,
+    lead,
     mean,
     ndcg_at,
     on_event,
@@ -193,6 +195,35 @@ def test_sentences_without_any_citation_are_imprecise_and_an_abstention_is_neith
     abstention = answered({}, cite())
     assert citation_precision(abstention, library) is None
     assert citation_recall(abstention, library) is None
+
+
+def test_the_lead_is_the_first_sentence() -> None:
+    answer = answered({QUOTE: (1, 3), "It failed.": (2,)}, cite(), cite(2, "It failed.", 12), cite(3, "It failed.", 12))
+    assert lead(answer, {("a.en", QUOTE)}) == 1.0
+    assert lead(answer, {("a.en", "It failed.")}) == 1.0
+    assert (
+        lead(answered({QUOTE: (1,), "It failed.": (2,)}, cite(), cite(2, "It failed.", 12)), {("a.en", "It failed.")})
+        == 0.0
+    )
+    assert lead(answer, ()) == 0.0
+    assert lead(answered({}, cite()), {("a.en", QUOTE)}) is None
+
+
+@pytest.mark.parametrize(
+    ("pairs", "error"),
+    [
+        ([(1.0, 1), (0.0, 0)], 0.0), ([(1.0, 0)], 1.0), ([(0.5, 1), (0.5, 0)], 0.0), ([(0.9, 1), (0.9, 0)], 0.4),
+        ([(0.95, 1), (0.05, 1)], 0.5),
+    ],
+)  # fmt: skip
+def test_calibration_error_is_the_distance_of_what_was_said_from_what_came_true(
+    pairs: list[tuple[float, float]], error: float
+) -> None:
+    assert calibration_error(pairs) == pytest.approx(error)
+
+
+def test_without_probabilities_there_is_no_calibration() -> None:
+    assert calibration_error([]) is None
 
 
 def test_citations_on_the_event() -> None:

@@ -4,23 +4,32 @@ from datetime import date
 from typing import get_args
 
 import pytest
-from made import article
+from made import evidence, question
 
 from rag import phrases
-from rag.types import LANGUAGES, Filters, Language, Reason
+from rag.types import LANGUAGES, Evidence, Filters, Language, Period, Reason, Selection
 from rag.words import language_of
 
 COVERED = (date(2022, 10, 1), date(2026, 6, 5))
-NEAREST = [article(title="R2 is late"), article(title="Chips fail", precision="month")]
+NEAREST = [evidence(title="R2 is late"), evidence(title="Chips fail", precision="month")]
 BOTH = pytest.mark.parametrize("language", LANGUAGES)
 
 
-def declined(language: Language, reason: Reason = "no_coverage", filters: Filters | None = None) -> str:
-    return phrases.declined(reason, language, NEAREST, COVERED, filters or Filters())
+def declined(
+    language: Language,
+    reason: Reason = "no_coverage",
+    filters: Filters | None = None,
+    *,
+    period: Period | None = None,
+    near: list[Evidence] = NEAREST,
+    covered: tuple[date, date] | None = COVERED,
+) -> str:
+    asked = question(language=language, filters=filters or Filters(), period=period)
+    return phrases.declined(reason, asked, Selection(tuple((item,) for item in near)), covered)
 
 
 @BOTH
-@pytest.mark.parametrize("reason", get_args(Reason))
+@pytest.mark.parametrize("reason", [reason for reason in get_args(Reason) if reason != "false_premise"])
 def test_declining_is_in_the_askers_language_and_says_what_there_is(language: Language, reason: Reason) -> None:
     text = declined(language, reason)
     assert language_of(text.replace("R2 is late", "").replace("Chips fail", "")) == language
@@ -41,7 +50,7 @@ def test_dates_are_written_as_each_language_writes_them() -> None:
 
 @BOTH
 def test_a_date_is_not_more_precise_than_it_is_known(language: Language) -> None:
-    text = phrases.declined("no_coverage", language, [NEAREST[1]], COVERED, Filters())
+    text = declined(language, near=[NEAREST[1]])
     assert "14" not in text
     assert "August 2025" in text
 
@@ -54,20 +63,35 @@ def test_reasons_sound_different(language: Language) -> None:
         declined(language, "unsupported"),
         declined(language, "outside_filters", filtered),
         declined(language, "no_coverage", filtered),
+        declined(language, "outside_filters", period=Period("in May", date(2025, 5, 1), date(2025, 5, 31))),
+        declined(language, "false_premise"),
     }
-    assert len(texts) == 4
+    assert len(texts) == 6
+
+
+@BOTH
+def test_a_false_premise_is_answered_with_the_sentence_that_corrects_it(language: Language) -> None:
+    text = declined(language, "false_premise", near=[evidence("R2 has not been released.")])
+    assert text.endswith("“R2 has not been released.” [1]")
+    assert language_of(text.split("“")[0]) == language
+
+
+@BOTH
+def test_a_time_that_was_read_from_the_question_is_named(language: Language) -> None:
+    period = Period("im August 2025", date(2025, 8, 1), date(2025, 8, 31))
+    assert "im August 2025" in declined(language, "outside_filters", period=period)
 
 
 @BOTH
 def test_nothing_near_is_not_mentioned(language: Language) -> None:
-    text = phrases.declined("no_coverage", language, [], COVERED, Filters())
+    text = declined(language, near=[])
     assert ":" not in text
     assert text
 
 
 @BOTH
 def test_an_empty_corpus_is_called_empty(language: Language) -> None:
-    text = phrases.declined("no_coverage", language, [], None, Filters())
+    text = declined(language, near=[], covered=None)
     assert ("leer" if language == "de" else "empty") in text
 
 

@@ -22,7 +22,7 @@ def score(**fields: Any) -> Score:
         "id": "q1", "question": "Why was R2 delayed?", "history": (), "kind": "why", "language": "en", "pair": "en>de+en",
         "same_language": True, "answerable": True, "verdict": "right", "rank": 1, "hit1": 1.0, "hit5": 1.0,
         "reciprocal_rank": 1.0, "ndcg10": 1.0, "evidence_precision": 1.0, "evidence_recall": 1.0, "abstained": False,
-        "correct": 1.0, "citation_precision": 1.0, "citation_recall": 1.0, "on_event": 1.0, "language_match": 1.0,
+        "correct": 1.0, "citation_precision": 1.0, "citation_recall": 1.0, "lead": 1.0, "on_event": 1.0, "language_match": 1.0,
         "premise_handled": None, "milliseconds": 40.0, "support": 0.9, "answer": "R2 is late. [1]", "citations": (GOLD,),
         "gold": (GOLD,),
     }  # fmt: skip

@@ -7,8 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import REPOSITORY
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
 from rag import weights
 from rag.errors import ModelError
@@ -81,3 +84,26 @@ def test_killed_unpacking_leaves_nothing_that_counts_and_the_next_one_completes(
     assert files(folder) == COMPLETE
     leftovers = [path.name for path in tmp_path.glob(".unpacking-*")]
     assert not leftovers, "what a killed process left fills the user's cache: 470 MB each"
+
+
+# --- read from the packed file ----------------------------------------------------------------------------------------
+
+
+def test_word_vectors_and_tokens_are_those_of_the_unpacked_model() -> None:
+    folder = weights.unpacked(load().cache)
+    tensors = load_file(folder / "model.safetensors")
+    unpacked = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    text = "Warum wurde R2 verschoben? DeepSeek’s R2 – 5,6 Mrd. US-Dollar\u00a0(H20)."
+    ids = weights.tokenizer().encode(text).ids
+    assert ids == unpacked.encode(text).ids
+    vectors = weights.WordVectors()(np.asarray([ids, ids[::-1]]))
+    assert np.array_equal(vectors[0], tensors["embeddings.word_embeddings.weight"][ids])
+    assert np.array_equal(vectors[1], vectors[0][::-1])
+
+
+def test_the_readers_beginning_is_the_models_first_layers() -> None:
+    tensors = load_file(weights.unpacked(load().cache) / "model.safetensors")
+    state = weights.Encoder().state(2)
+    assert np.array_equal(state["layers.1.query.weight"], tensors["encoder.layer.1.attention.self.query.weight"])
+    assert np.array_equal(state["layers.0.narrow.bias"], tensors["encoder.layer.0.output.dense.bias"])
+    assert not any(name.startswith("layers.2") for name in state)

@@ -1,7 +1,8 @@
-"""Fit the weights of the support model on the training questions and print them: `python -m rag.evaluate.fit`.
+"""Fit the weights of the support model and print them: `python -m rag.evaluate.fit`.
 
-Logistic regression by Newton's method with an L2 penalty, on the measurements of every candidate sentence of every
-training question. Gold sentences are positive, all others negative; each question weighs the same, however many
+Logistic regression by Newton's method with an L2 penalty, on the measurements of every candidate sentence of the training
+questions whose events the reader has not seen (`rag.evaluate.train.held_out`): its judgement of what it learned from is too
+good to be calibrated on. Gold sentences are positive, all others negative; each question weighs the same, however many
 candidates it has, and questions without an answer have negatives only. Deterministic: no random numbers are involved.
 """
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from rag.ask import Chipdesk
 from rag.evaluate.questions import Item, read_questions
+from rag.evaluate.train import held_out
 from rag.evidence import FEATURES
 from rag.settings import load
 
@@ -34,7 +36,8 @@ def measure(desk: Chipdesk, items: Sequence[Item]) -> tuple[Matrix, Matrix, Matr
     labels: list[float] = []
     weights: list[float] = []
     for item in items:
-        gold = {(g.article, g.quote) for g in item.gold}
+        # what corrects a false premise is no answer to it, and no failure either: such questions have negatives only
+        gold = {(g.article, g.quote) for g in item.gold} if item.answerable else set()
         evidence = desk.evidence(*desk.read(item.question, history=item.history))
         for found in evidence:
             rows.append([found.features[name] for name in FEATURES] + [1.0])
@@ -59,13 +62,9 @@ def fit(x: Matrix, y: Matrix, weight: Matrix, *, penalty: float = PENALTY) -> Ma
 
 
 def main() -> None:
-    """Measure the training questions against the repository's index and print the new weights.
-
-    `python -m rag.evaluate.fit 4` takes every fourth question, for a quick look.
-    """
-    every = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    """Measure the held-out questions against the repository's index and print the new weights."""
     desk = Chipdesk(load())
-    beta = fit(*measure(desk, read_questions("train")[::every]))
+    beta = fit(*measure(desk, [item for item in read_questions("train") if held_out(item)]))
     names = [*FEATURES, "bias"]
     sys.stdout.write("".join(f'    "{name}": {value:.3f},\n' for name, value in zip(names, beta, strict=True)))
 

@@ -89,6 +89,30 @@ def holds(sentence: str, citation: Citation, article: Article | None) -> bool:
     )
 
 
+def lead(answer: Answer, gold: Collection[tuple[str, str]]) -> float | None:
+    """1 if the first sentence cites a gold sentence (article, quote); None for an abstention."""
+    if answer.abstained or not answer.sentences:
+        return None
+    first = set(answer.sentences[0].citations)
+    return float(any((c.article, c.quote) in gold for c in answer.citations if c.number in first))
+
+
+def calibration_error(pairs: Iterable[tuple[float, float]], bins: int = 10) -> float | None:
+    """How far stated probabilities are from what came true, 0..1, less is better; None without pairs.
+
+    Expected calibration error: pairs (probability, outcome 0 or 1) are put into `bins` of equal width, and the distance
+    between mean probability and mean outcome is averaged over the bins, weighted by their size. Guo et al., "On
+    Calibration of Modern Neural Networks", ICML 2017.
+    """
+    rows = list(pairs)
+    if not rows:
+        return None
+    groups: dict[int, list[tuple[float, float]]] = {}
+    for probability, outcome in rows:
+        groups.setdefault(min(bins - 1, int(probability * bins)), []).append((probability, outcome))
+    return sum(abs(sum(p for p, _ in group) - sum(o for _, o in group)) for group in groups.values()) / len(rows)
+
+
 def on_event(answer: Answer, events: Collection[str]) -> float | None:
     """Share of the citations that tell one of the gold events; None for an abstention, without citations and without events."""
     if answer.abstained or not events:

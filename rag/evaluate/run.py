@@ -11,10 +11,12 @@ from typing import Any, Final, Literal
 from rag.ask import Chipdesk
 from rag.errors import BadRequest
 from rag.evaluate.metrics import (
+    calibration_error,
     citation_precision,
     citation_recall,
     hit_at,
     language_match,
+    lead,
     mean,
     ndcg_at,
     on_event,
@@ -77,12 +79,13 @@ class Score:
     """Whether the answer's quotes contain what the gold patterns ask for; 0 for an abstention."""
     citation_precision: float | None
     citation_recall: float | None
+    lead: float | None
     on_event: float | None
     language_match: float
     premise_handled: float | None
     milliseconds: float
     support: float | None
-    """Of the answer's best supported sentence; None for an abstention."""
+    """Of the answer's first sentence; None for an abstention."""
     answer: str
     citations: tuple[Quote, ...]
     """What the answer cites; the nearest coverage for an abstention."""
@@ -132,6 +135,16 @@ METRICS: Final[dict[str, Metric]] = {
         _mean("citation_precision"),
     ),
     "cit. rec.": Metric("Answers: sentences covered by a citation that holds.", _mean("citation_recall")),
+    "lead": Metric(
+        "Answers: the first sentence cites a gold sentence; 0 where the question has no answer.", _mean("lead")
+    ),
+    "calib.": Metric(
+        "Answers: expected calibration error of the first sentence's support against `lead`. Less is better.",
+        lambda scores: calibration_error(
+            (s.support, s.lead) for s in scores if s.support is not None and s.lead is not None
+        ),
+        less_is_better=True,
+    ),
     "on event": Metric("Answers to questions with gold: citations that tell a gold event.", _mean("on_event")),
     "language": Metric(
         "All questions: answered or declined in the question's language, and beginning with evidence in it where gold "
@@ -182,7 +195,7 @@ RETRIEVAL: Final = ("n", "hit@1", "hit@5", "MRR", "nDCG@10", "ev. prec.", "ev. r
 ANSWERS: Final = (
     "n", "correct", "cit. prec.", "cit. rec.", "on event", "language", "abst. prec.", "abst. rec.", "false ref.",
 )  # fmt: skip
-ONCE: Final = ("latest", "conflict", "followup", "false premise", "ms", "ms p50", "ms p95")
+ONCE: Final = ("lead", "calib.", "latest", "conflict", "followup", "false premise", "ms", "ms p50", "ms p95")
 """Shown for all questions together only: by group they are empty or repeat `correct`."""
 
 
@@ -363,11 +376,12 @@ def _score(desk: Chipdesk, item: Item) -> Score:
         correct=float(right) if item.answerable else None,
         citation_precision=citation_precision(answer, desk.index.article),
         citation_recall=citation_recall(answer, desk.index.article),
+        lead=lead(answer, gold if item.answerable else ()),
         on_event=on_event(answer, events),
         language_match=language_match(answer, item.language, told=item.language in told),
         premise_handled=handled,
         milliseconds=took,
-        support=max((sentence.support for sentence in answer.sentences), default=None),
+        support=answer.sentences[0].support if answer.sentences else None,
         answer=answer.answer,
         citations=tuple(Quote(c.article, c.quote) for c in answer.citations),
         gold=tuple(Quote(g.article, g.quote) for g in item.gold),

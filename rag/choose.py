@@ -1,0 +1,136 @@
+"""Evidence to a Selection: the sentences an answer is made of, or the reason to decline where too little is supported.
+
+The best supported sentence leads and others join while they are nearly as good. A statement made in several places is told
+once with all its citations; where accounts differ, both sides are told; who asks for the latest is told the newest first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from rag.period import fits, mentions
+from rag.types import Evidence, Question, Selection
+from rag.words import STOPWORDS, fold, tokens
+
+FURTHER: Final = 0.5
+"""Share of the required support that is enough for a further sentence."""
+FOREIGN_LEAD: Final = 3.0
+"""How many times better supported a sentence must be to lead in the other language, where its event is told in both."""
+JOINS: Final = 0.1
+"""Share of the best sentence's support that a further one needs: a reader would rather skip a sentence than miss the answer."""
+CONTRASTS: Final = 0.03
+"""The same for a sentence that says, of the same event, that somebody tells it differently: a news desk must not miss it."""
+NEWEST: Final = 0.4
+"""The same for leading an answer to "what is the latest?" as the newest."""
+REPEATS: Final = 3
+"""Most citations of one statement."""
+SAME: Final = 0.8
+"""Share of common content words above which two sentences with the same figures make the same statement."""
+
+CORRECTS: Final = 0.5
+"""Probability that a sentence contradicts what the question takes as given, from which the question is declined for it."""
+NEAREST: Final = 3
+"""Events named where a question is declined."""
+
+_CONTRAST = re.compile(
+    r"\b(?:differ(?:s|ed|ent|ently|ing)?|unlike|by contrast|in contrast|contradict\w*|conflict\w*|disput\w*|den(?:y|ies|ied)|reject\w*|"
+    r"disagree\w*|at odds|whereas|other (?:accounts|sources|reports|outlets)|some coverage|"
+    r"dagegen|hingegen|widerspr\w*|bestreit\w*|bestritt\w*|stritt\w*|dementier\w*|unterschiedlich\w*|auseinander|anders dar|"
+    r"im unterschied zu|andere[nr]? (?:quellen|berichte|medien|angaben)|abweich\w*|uneinig\w*|wies\w* .{0,40}zurück)\b",
+    re.IGNORECASE,
+)
+
+
+def choose(question: Question, evidence: Sequence[Evidence], *, most: int, least: float) -> Selection:
+    """The statements of an answer in the order they are told, or the reason why there is none.
+
+    An event that is told in the question's language is not quoted in the other one as well. Where the question names a
+    time, only evidence of that time counts: an article from it, or a sentence that speaks of it.
+
+    Args:
+        question: its language comes first; "latest" and "conflict" among its wants change what joins and in which order.
+        evidence: best supported first.
+        most: most statements.
+        least: support that the best sentence needs.
+    """
+    timely = [item for item in evidence if _in_period(question, item)]
+    correcting = max(evidence, key=lambda item: item.corrects, default=None)
+    if correcting and correcting.corrects >= CORRECTS and (not timely or correcting.corrects > timely[0].support):
+        return Selection(((correcting,),), reason="false_premise")
+    if not timely or timely[0].support < least:
+        elsewhere = bool(evidence) and evidence[0].support >= least
+        return Selection((), reason="outside_filters" if elsewhere else "no_coverage")
+    evidence = timely
+    told = {item.article.event for item in evidence if item.article.language == question.language}
+    usable = [item for item in evidence if item.article.language == question.language or item.article.event not in told]
+    best = evidence[0]
+    if best not in usable and usable and usable[0].support >= max(least, best.support / FOREIGN_LEAD):
+        best = usable[0]
+    if "latest" in question.wants:
+        fit = [item for item in usable if item.support >= max(least, NEWEST * best.support)]
+        best = max(fit, key=lambda item: (item.article.published, item.support), default=best)
+    statements = [[best]]
+    differ = False
+    for item in usable:
+        contrast = item.article.event == best.article.event and bool(_CONTRAST.search(item.quote))
+        enough = max((CONTRASTS if contrast else JOINS) * best.support, 0.0 if contrast else least * FURTHER)
+        if item is best or item.support < enough:
+            continue
+        same = next((told for told in statements if _same_statement(told[0].quote, item.quote)), None)
+        if same is not None:
+            if len(same) < REPEATS and all(item.article.id != other.article.id for other in same):
+                same.append(item)
+        elif len(statements) < most:
+            statements.append([item])
+            differ = differ or contrast
+    return Selection(
+        tuple(tuple(told) for told in sorted(statements, key=lambda told: _place(told[0], best, question))),
+        differ=(differ or bool(_CONTRAST.search(best.quote))) and len(statements) > 1,
+    )
+
+
+def nearest(question: Question, evidence: Sequence[Evidence]) -> tuple[tuple[Evidence, ...], ...]:
+    """The best sentence of each of the nearest events, in the question's language where the event is told in it."""
+    best: dict[str, Evidence] = {}
+    for item in evidence:
+        known = best.get(item.article.event)
+        if known is None:
+            if len(best) < NEAREST:
+                best[item.article.event] = item
+        elif known.article.language != question.language == item.article.language:
+            best[item.article.event] = item
+    return tuple((item,) for item in best.values())
+
+
+def _in_period(question: Question, item: Evidence) -> bool:
+    if question.period is None:
+        return True
+    article = item.article
+    named = mentions(item.quote, article.language, article.published)
+    return fits(question.period, article.published, article.precision, named)
+
+
+def _place(item: Evidence, best: Evidence, question: Question) -> tuple[object, ...]:
+    """The lead first, then its own article in reading order, then the others by date; newest first for the latest."""
+    age = item.article.published.toordinal()
+    return (
+        item is not best,
+        item.article.id != best.article.id,
+        -age if "latest" in question.wants else age,
+        item.article.id,
+        item.span.start,
+    )
+
+
+def _same_statement(one: str, other: str) -> bool:
+    a, b = _content(one), _content(other)
+    if {word for word in a if word.isdigit()} != {word for word in b if word.isdigit()}:
+        return False
+    return len(a & b) >= SAME * min(len(a), len(b))
+
+
+def _content(text: str) -> set[str]:
+    stop = STOPWORDS["de"] | STOPWORDS["en"]
+    return {fold(word) for word in tokens(text) if word.casefold() not in stop}

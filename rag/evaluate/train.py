@@ -1,0 +1,402 @@
+"""Train the reader on the training questions: `chipdesk train`. Needs the extra `train` (torch's ONNX exporter).
+
+Each question is shown with a few passages that retrieval really finds for it: one that answers it, in either language,
+and others that do not, first of all from the same event. The loss is that of a choice among all their sentences and
+"nothing here answers it" (whose score is 0), plus a yes/no for each sentence. Some questions are shown without their
+answer, as are those that have none: the reader learns to find nothing. A second score per sentence says whether it
+corrects what the question wrongly takes as given.
+
+The first `LAYERS` layers of multilingual-e5-small are the beginning; word vectors stay as they are. Deterministic for one
+machine and thread count: the seed fixes order, sampling and dropout.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import importlib.util
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from rag import weights
+from rag.ask import Chipdesk
+from rag.errors import BadRequest
+from rag.evaluate.metrics import mean
+from rag.evaluate.questions import Item, checksum, read_questions
+from rag.evidence import passage_of
+from rag.reader import Encoded, OnnxReader, encode, pad
+from rag.settings import Settings
+from rag.types import Passage, Reader
+
+LAYERS: Final = 6
+"""Of the model's 12. Reading 12 passages takes 120 ms with 6 and 260 ms with 12 layers (8 bits, 2 cores)."""
+EPOCHS: Final = 2
+PASSAGES: Final = 3
+"""Passages shown with a question in one step; others in the next epoch."""
+BATCH: Final = 8
+"""Questions in one step."""
+RATE: Final = 8e-5
+"""Peak learning rate of the layers, after a warm-up over `WARM_UP` of all steps and before a linear descent to zero. With
+2e-4 they forgot what they knew and learned nothing (right sentence .01)."""
+HEAD_RATE: Final = 1e-3
+"""The same for the new head."""
+WARM_UP: Final = 0.06
+DECAY: Final = 0.01
+"""Weight decay of AdamW."""
+HEAD: Final = 256
+"""Width of the head's hidden layer."""
+DROPOUT: Final = 0.1
+WITHOUT: Final = 0.1
+"""Share of the answerable questions that are shown without a passage that answers."""
+SAME_EVENT: Final = 0.5
+"""Chance that the second passage is another one of the event that answers."""
+NEAR: Final = 6
+FAR: Final = 20
+"""Ranks from which the second and the third passage are drawn."""
+HELD_OUT: Final = 6
+"""One event in this many is held out from training: its questions calibrate the support (`rag.evaluate.fit`)."""
+SEED: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A passage that retrieval found for a question."""
+
+    passage: Passage
+    event: str
+    gold: tuple[bool, ...]
+    """For each sentence whether it answers the question, or corrects what the question wrongly takes as given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A training question with the passages found for it, best first."""
+
+    question: str
+    answerable: bool
+    shown: tuple[Shown, ...]
+
+
+def held_out(item: Item) -> bool:
+    """Whether a question belongs to the events that calibrate instead of training; decided by a hash of the event."""
+    return int(hashlib.sha256(event_of(item).encode()).hexdigest(), 16) % HELD_OUT == 0
+
+
+def event_of(item: Item) -> str:
+    """The event a training question was written for: near misses name none but carry it in their id."""
+    return item.events[0] if item.events else item.id.removeprefix("train-").rsplit("-", 1)[0]
+
+
+def gather(desk: Chipdesk, items: Sequence[Item], progress: Callable[[str], None]) -> list[Example]:
+    """What retrieval finds for each question, with the gold passages added where it missed them."""
+    examples = []
+    for number, item in enumerate(items, start=1):
+        if number % 20 == 0:
+            progress(f"retrieving for question {number:,} of {len(items):,}")
+        question, vector = desk.read(item.question, history=item.history)
+        gold = {(g.article, g.quote) for g in item.gold}
+        found = {hit.chunk.id: (hit.chunk, hit.article) for hit in desk.retrieve(question, vector)}
+        for identity in sorted({g.article for g in item.gold}):
+            article = desk.article(identity)
+            for chunk, _ in desk.index.chunks(desk.index.catalog.rows_of(identity)).values():
+                if any((identity, article.text[s.start : s.end]) in gold for s in chunk.sentences):
+                    found.setdefault(chunk.id, (chunk, article))
+        shown = []
+        for chunk, article in found.values():
+            passage = passage_of(article, chunk)
+            shown.append(Shown(passage, article.event, tuple((article.id, text) in gold for text in passage.sentences)))
+        examples.append(Example(question.standalone, item.answerable, tuple(shown)))
+    return examples
+
+
+def sample(example: Example, chance: random.Random) -> list[Shown]:
+    """The passages of one step: one that answers (if any), one close to it, one farther away."""
+    answering = [shown for shown in example.shown if any(shown.gold)]
+    others = [shown for shown in example.shown if not any(shown.gold)]
+    chosen: list[Shown] = []
+    siblings = others[:2]
+    if answering:
+        events = {shown.event for shown in answering}
+        siblings = [shown for shown in others if shown.event in events]
+        if not example.answerable or chance.random() >= WITHOUT or not others:
+            chosen.append(chance.choice(answering))
+    while len(chosen) < PASSAGES:
+        near = siblings if siblings and chance.random() < SAME_EVENT else others[: NEAR if len(chosen) < 2 else FAR]
+        left = [shown for shown in near if shown not in chosen] or [shown for shown in others if shown not in chosen]
+        if not left:
+            break
+        chosen.append(chance.choice(left))
+    return chosen
+
+
+def train(
+    examples: Sequence[Example],
+    file: Path,
+    *,
+    epochs: int = EPOCHS,
+    rate: float = RATE,
+    layers: int = LAYERS,
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    """Train on `examples` and write the 8-bit weights to `file`; returns what was done, for the record beside them."""
+    import torch
+
+    torch.manual_seed(SEED)
+    chance = random.Random(SEED)  # noqa: S311 - sampling, not secrets
+    tokenizer = weights.tokenizer()
+    model = start(layers)
+    # sums are kept in float32 by `model`, all arithmetic is done in bfloat16 by its twin: three times faster on a CPU
+    # that has it than torch's automatic casting, which mostly copies
+    twin = copy.deepcopy(model).bfloat16().train()
+    pairs = [
+        (own, other) for own, other in zip(model.parameters(), twin.parameters(), strict=True) if own.requires_grad
+    ]
+    words = torch.from_numpy(weights.WordVectors()(np.arange(weights.vocabulary()))).bfloat16()
+    steps = epochs * math.ceil(len(examples) / BATCH)
+    head = {id(p) for p in model.head.parameters()}
+    groups = [
+        {"params": [p for p, _ in pairs if id(p) not in head], "lr": rate},
+        {"params": [p for p, _ in pairs if id(p) in head], "lr": HEAD_RATE},
+    ]
+    optimizer = torch.optim.AdamW(groups, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / (WARM_UP * steps), max(0.0, (steps - step) / ((1 - WARM_UP) * steps)))
+    )
+    started = time.monotonic()
+    smooth = None
+    step = 0
+    for epoch in range(epochs):
+        order = list(examples)
+        chance.shuffle(order)
+        for batch in _batches(order):
+            loss = _loss(twin, words, tokenizer, batch, chance)
+            loss.backward()
+            for own, other in pairs:
+                own.grad, other.grad = other.grad.float(), None
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            with torch.no_grad():
+                for own, other in pairs:
+                    other.copy_(own)
+            step += 1
+            smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
+            if step % 10 == 0:
+                left = (time.monotonic() - started) / step * (steps - step)
+                progress(
+                    f"epoch {epoch + 1} of {epochs}, step {step:,} of {steps:,}, loss {smooth:.3f}, {left / 60:.0f} min left"
+                )
+        export(model, file)  # after each epoch: a run that is stopped leaves something to look at
+    return {"questions": len(examples), "layers": layers, "epochs": epochs, "rate": rate, "seed": SEED, "loss": round(smooth or 0.0, 4),
+            "minutes": round((time.monotonic() - started) / 60, 1)}  # fmt: skip
+
+
+def _batches(order: Sequence[Example]) -> Iterator[Sequence[Example]]:
+    for at in range(0, len(order), BATCH):
+        yield order[at : at + BATCH]
+
+
+def _loss(model: Any, words: Any, tokenizer: Any, batch: Sequence[Example], chance: random.Random) -> Any:
+    import torch
+    from torch.nn import functional
+
+    encoded: list[Encoded] = []
+    labels: list[tuple[bool, ...]] = []
+    owner: list[int] = []
+    for number, example in enumerate(batch):
+        shown = sample(example, chance)
+        encoded += encode(tokenizer, example.question, [each.passage for each in shown])
+        labels += [each.gold for each in shown]
+        owner += [number] * len(shown)
+    # neighbours in length go through together: padding is what costs
+    order = sorted(range(len(encoded)), key=lambda i: len(encoded[i][0]))
+    logits: dict[int, Any] = {}
+    for at in range(0, len(order), BATCH):
+        part = order[at : at + BATCH]
+        ids, mask, spans = (torch.from_numpy(array) for array in pad([encoded[i] for i in part]))
+        scores = model(functional.embedding(ids, words), mask.to(words.dtype), spans.to(words.dtype)).float()
+        logits |= {i: scores[row, : len(labels[i])] for row, i in enumerate(part)}
+    losses = []
+    for number, example in enumerate(batch):
+        rows = [i for i in range(len(encoded)) if owner[i] == number]
+        fits = torch.tensor([end > start for i in rows for start, end in encoded[i][1][1:]])
+        marked = torch.tensor([label for i in rows for label in labels[i]])[fits]
+        answers, corrects = torch.cat([logits[i] for i in rows])[fits].unbind(-1)
+        correcting = marked & (not example.answerable)
+        premise = functional.binary_cross_entropy_with_logits(corrects, correcting.float(), reduction="sum")
+        # a sentence that corrects a false premise is neither a right answer nor a wrong one
+        answers, gold = answers[~correcting], marked[~correcting]
+        everything = torch.logsumexp(torch.cat([answers, answers.new_zeros(1)]), 0)
+        wanted = torch.logsumexp(answers[gold], 0) if gold.any() else answers.new_zeros(())
+        each = functional.binary_cross_entropy_with_logits(answers, gold.float(), reduction="sum")
+        losses.append(everything - wanted + YES_NO * (each + premise))
+    return torch.stack(losses).mean()
+
+
+YES_NO: Final = 0.2
+"""Weight of the yes/no losses, summed over a question's sentences, against the choice among them."""
+
+
+def start(layers: int) -> Any:
+    """The untrained reader: the first layers of the embedding model and a new head."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    class Drop(nn.Module):
+        """Dropout that drops the same features in all tokens of a passage: as good, and a hundredth of the random numbers."""
+
+        def forward(self, h: Any) -> Any:
+            if not self.training:
+                return h
+            return h * (torch.empty_like(h[:, :1]).bernoulli_(1 - DROPOUT) / (1 - DROPOUT))
+
+    class Layer(nn.Module):
+        def __init__(self, hidden: int, heads: int, wide: int) -> None:
+            super().__init__()
+            self.heads = heads
+            self.query, self.key, self.value, self.attended = (nn.Linear(hidden, hidden) for _ in range(4))
+            self.widen, self.narrow = nn.Linear(hidden, wide), nn.Linear(wide, hidden)
+            self.norms = nn.ModuleList(nn.LayerNorm(hidden, eps=1e-12) for _ in range(2))
+            self.drop = Drop()
+
+        def forward(self, h: Any, bias: Any) -> Any:
+            n, t, hidden = h.shape
+            q, k, v = (
+                each(h).view(n, t, self.heads, hidden // self.heads).transpose(1, 2)
+                for each in (self.query, self.key, self.value)
+            )
+            seen = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+            h = self.norms[0](h + self.drop(self.attended(seen.transpose(1, 2).reshape(n, t, hidden))))
+            return self.norms[1](h + self.drop(self.narrow(functional.gelu(self.widen(h)))))
+
+    class Network(nn.Module):
+        def __init__(self, hidden: int, heads: int, wide: int, positions: int) -> None:
+            super().__init__()
+            self.positions = nn.Parameter(torch.zeros(positions, hidden), requires_grad=False)
+            self.norm = nn.LayerNorm(hidden, eps=1e-12)
+            self.layers = nn.ModuleList(Layer(hidden, heads, wide) for _ in range(layers))
+            # what is compared for similarity stands here from the first step: without it training stayed at chance
+            self.head = nn.Sequential(nn.Linear(3 * hidden, HEAD), nn.GELU(), nn.Linear(HEAD, 2))
+
+        def forward(self, words: Any, mask: Any, spans: Any) -> Any:
+            h = self.norm(words + self.positions[: words.shape[1]])
+            bias = ((1 - mask) * -1e4)[:, None, None, :]
+            for layer in self.layers:
+                h = layer(h, bias)
+            question, sentences = (spans @ h).split([1, spans.shape[1] - 1], dim=1)
+            pair = torch.cat([sentences, question * sentences, (question - sentences).abs()], -1)
+            return self.head(pair)
+
+    source = weights.Encoder()
+    network = Network(source.hidden, source.heads, source.intermediate, source.positions)
+    network.load_state_dict(
+        {name: torch.from_numpy(value) for name, value in source.state(layers).items()}, strict=False
+    )
+    return network
+
+
+def export(model: Any, file: Path) -> None:
+    """Write the network as ONNX with 8-bit matrices; quantised per column, activations as they come."""
+    import tempfile
+
+    import torch
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    model.eval()
+    n, s, t = 2, 3, 16
+    example = (torch.zeros(n, t, weights.DIMENSION), torch.ones(n, t), torch.full((n, 1 + s, t), 1 / t))
+    axes = {
+        "words": {0: "n", 1: "t"},
+        "mask": {0: "n", 1: "t"},
+        "spans": {0: "n", 1: "rows", 2: "t"},
+        "logits": {0: "n", 1: "s"},
+    }
+    with tempfile.TemporaryDirectory(prefix="chipdesk-") as folder:
+        whole = Path(folder) / "reader.onnx"
+        torch.onnx.export(
+            model, example, str(whole), input_names=["words", "mask", "spans"], output_names=["logits"], dynamic_axes=axes,
+            opset_version=17, dynamo=False,
+        )  # fmt: skip
+        quantize_dynamic(whole, file, weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"])
+
+
+def judge(reader: Reader, examples: Sequence[Example]) -> dict[str, float | None]:
+    """How well the reader does on questions it was not trained on.
+
+    Returns:
+        right sentence: share of the answerable questions, where an answer is among the passages, whose best scored sentence
+            answers. told apart: probability that an answerable question's best score is above that of one without answer
+            (AUC; .5 is chance). corrections: the same for the best "corrects" score of false premises against all others.
+    """
+    right: list[float] = []
+    best: dict[bool, list[float]] = {True: [], False: []}
+    corrects: dict[bool, list[float]] = {True: [], False: []}
+    for example in examples:
+        readings = reader.read(example.question, [shown.passage for shown in example.shown[:READ]])
+        rows = [
+            pair
+            for each, shown in zip(readings, example.shown, strict=False)
+            for pair in zip(each, shown.gold, strict=True)
+        ]
+        top, gold = max(rows, key=lambda row: row[0].answers)
+        premise = not example.answerable and any(any(shown.gold) for shown in example.shown)
+        if example.answerable and any(label for _, label in rows):
+            right.append(float(gold))
+        if not premise:
+            best[example.answerable].append(top.answers)
+        corrects[premise].append(max(reading.corrects for reading, _ in rows))
+    return {
+        "right sentence": _rounded(mean(right)),
+        "told apart": _rounded(auc(best[True], best[False])),
+        "corrections": _rounded(auc(corrects[True], corrects[False])),
+    }
+
+
+READ: Final = 12
+"""Passages judged for a question: as many as answering reads."""
+
+
+def auc(above: Sequence[float], below: Sequence[float]) -> float | None:
+    """Probability that one of `above` is greater than one of `below`, ties count half; None where either is empty."""
+    if not above or not below:
+        return None
+    order = np.sort(below)
+    smaller, not_greater = (np.searchsorted(order, above, side) for side in ("left", "right"))
+    return float((smaller + not_greater).mean() / 2 / len(order))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def run(settings: Settings, file: Path, *, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Train on the repository's training questions and write `file` and, beside it, the record of what made it (.json).
+
+    Raises:
+        IndexMissing, IndexMismatch: retrieval needs the corpus' index.
+        BadRequest: the extra `train` is not installed.
+    """
+    if importlib.util.find_spec("onnx") is None:
+        raise BadRequest("Training needs the package onnx.", "Install it with `pip install 'chipdesk[train]'`.")
+    items = read_questions("train")
+    desk = Chipdesk(settings)
+    examples = dict(zip((item.id for item in items), gather(desk, items, progress), strict=True))
+    done = train([examples[item.id] for item in items if not held_out(item)], file, progress=progress)
+    progress("judging on the questions held out")
+    done |= {
+        "data": checksum(items),
+        "held out": judge(OnnxReader(file=file), [examples[i.id] for i in items if held_out(i)]),
+    }
+    done["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.with_suffix(".json").write_text(json.dumps(done, indent=1) + "\n", "utf-8")
+    progress("")
+    return done

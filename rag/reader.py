@@ -1,0 +1,139 @@
+"""The reader: how well does each sentence of a passage answer a question?
+
+A small cross-encoder: question and passage pass through the first layers of multilingual-e5-small together, and each
+sentence gets its scores from the average of its own tokens beside that of the question's. So a sentence is judged with its
+neighbours, its article's title and its date in view, in one pass for the whole passage. `chipdesk train` makes the weights; they lie beside this file in
+8 bits, without the word vectors, which the package of the embedding model has. ONNX Runtime runs them without torch.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from rag import weights
+from rag.errors import ModelError
+from rag.types import Passage, Reading
+
+FILE: Final = Path(__file__).with_name("reader.onnx")
+QUESTION_TOKENS: Final = 64
+"""Longest question that is read; one of 2,000 characters is cut here, not refused."""
+CONTEXT_TOKENS: Final = 48
+"""Longest title with date."""
+TOKENS: Final = 400
+"""Longest input, well inside the model's 512 positions; sentences are cut from the end so that it holds."""
+BATCH: Final = 4
+"""Passages read at once, neighbours in length: padding is what costs on a CPU."""
+
+UNREAD: Final = Reading(-20.0, -20.0)
+"""For sentences that did not fit: certainly no answer."""
+
+Encoded = tuple[list[int], list[tuple[int, int]]]
+"""Token ids of question and passage, and the bounds of the question's tokens and of each sentence's (empty where it did not
+fit)."""
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+class OnnxReader:
+    """Reads with the bundled weights. Safe to use from several threads; loads them with the first question.
+
+    Args:
+        threads: CPU threads, 0 for ONNX Runtime's own choice.
+        file: other weights than the bundled ones.
+    """
+
+    def __init__(self, *, threads: int = 0, file: Path = FILE) -> None:
+        self._threads = threads
+        self._file = file
+        self._loading = threading.Lock()
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[list[Reading]]:
+        """For each passage how each sentence reads against the question.
+
+        Raises:
+            ModelError: the weights are missing or cannot be used here.
+        """
+        with self._loading:
+            session, words, tokenizer = self._session, self._words, self._tokenizer
+        encoded = encode(tokenizer, question, passages)
+        readings: list[list[Reading]] = [[] for _ in passages]
+        order = sorted(range(len(passages)), key=lambda i: len(encoded[i][0]))
+        for at in range(0, len(order), BATCH):
+            rows = order[at : at + BATCH]
+            ids, mask, spans = pad([encoded[i] for i in rows])
+            (logits,) = session.run(None, {"words": words(ids), "mask": mask, "spans": spans})
+            for row, values in zip(rows, logits, strict=True):
+                readings[row] = [
+                    Reading(float(answers), float(corrects)) if end > start else UNREAD
+                    for (answers, corrects), (start, end) in zip(values, encoded[row][1][1:], strict=False)
+                ]
+        return readings
+
+    @cached_property
+    def _session(self) -> Any:
+        import onnxruntime
+
+        if not self._file.is_file():
+            raise ModelError(f"The reader's weights {self._file} are missing.", "Make them with `chipdesk train`.")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 3
+        return onnxruntime.InferenceSession(str(self._file), options, providers=["CPUExecutionProvider"])
+
+    @cached_property
+    def _words(self) -> weights.WordVectors:
+        return weights.WordVectors()
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        return weights.tokenizer()
+
+
+def encode(tokenizer: Any, question: str, passages: Sequence[Passage]) -> list[Encoded]:
+    """`<s> query: question </s> passage: title (date) </s> sentence </s> sentence </s> ...` for each passage.
+
+    Each sentence is tokenised on its own, so its tokens do not depend on its neighbours; its bounds include the `</s>`
+    after it. The two prefixes are those the model was trained with.
+    """
+    texts = [f"query: {question}"]
+    for passage in passages:
+        texts += [f"passage: {passage.context}", *passage.sentences]
+    parts = [part.ids for part in tokenizer.encode_batch(texts, add_special_tokens=False)]
+    begin, stop = tokenizer.token_to_id("<s>"), tokenizer.token_to_id("</s>")
+    asked = [begin, *parts[0][:QUESTION_TOKENS], stop]
+    encoded: list[Encoded] = []
+    at = 1
+    for passage in passages:
+        ids = [*asked, *parts[at][:CONTEXT_TOKENS], stop]
+        spans = [(0, len(asked))]
+        for sentence in parts[at + 1 : at + 1 + len(passage.sentences)]:
+            start = len(ids)
+            if room := max(0, TOKENS - start - 1):
+                ids += [*sentence[:room], stop]
+            spans.append((start, len(ids)))
+        encoded.append((ids, spans))
+        at += 1 + len(passage.sentences)
+    return encoded
+
+
+def pad(encoded: Sequence[Encoded]) -> tuple[Ints, Floats, Floats]:
+    """Token ids (n, t), mask (n, t) and the averaging matrix (n, 1 + s, t): the question, then the sentences."""
+    longest = max(len(ids) for ids, _ in encoded)
+    most = max(len(spans) for _, spans in encoded)
+    rows = np.zeros((len(encoded), longest), np.int64)
+    mask = np.zeros((len(encoded), longest), np.float32)
+    averages = np.zeros((len(encoded), most, longest), np.float32)
+    for i, (ids, spans) in enumerate(encoded):
+        rows[i, : len(ids)] = ids
+        mask[i, : len(ids)] = 1.0
+        for j, (start, end) in enumerate(spans):
+            if end > start:
+                averages[i, j, start:end] = 1.0 / (end - start)
+    return rows, mask, averages

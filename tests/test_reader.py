@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+
+from rag import weights
+from rag.errors import ModelError
+from rag.evaluate.questions import checksum, read_questions
+from rag.reader import FILE, QUESTION_TOKENS, TOKENS, UNREAD, OnnxReader, encode, pad
+from rag.types import Passage, Reading
+
+R2 = {
+    "en": Passage(
+        "DeepSeek shelves R2 launch (14 August 2025)",
+        (
+            "Huawei shares rose by two percent in Shenzhen trading that week.",
+            "DeepSeek has postponed R2 because it could not train the model on Huawei's Ascend processors.",
+            "The R1 model had been released in January 2025.",
+        ),
+    ),
+    "de": Passage(
+        "DeepSeek verschiebt R2 (14. August 2025)",
+        (
+            "Das Modell R1 war im Januar 2025 erschienen.",
+            "Weil sich R2 nicht auf Huaweis Ascend-Prozessoren trainieren ließ, hat DeepSeek den Start verschoben.",
+            "Die Aktie von Huaweis Zulieferer legte in Shenzhen um zwei Prozent zu.",
+        ),
+    ),
+}
+OTHER = Passage("Bakery opens in Lisbon (3 May 2024)", ("The bakery sells apple pie.", "It opened on 3 May 2024."))
+
+
+@pytest.fixture(scope="module")
+def reader() -> OnnxReader:
+    return OnnxReader()
+
+
+@pytest.mark.parametrize("question", ["why was R2 delayed?", "Warum wurde R2 verschoben?", "r2 verspaetung grund"])
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_the_sentence_that_answers_is_read_best_in_all_four_pairs(
+    reader: OnnxReader, question: str, language: str
+) -> None:
+    (readings,) = reader.read(question, [R2[language]])
+    assert max(range(3), key=lambda i: readings[i].answers) == 1
+    assert readings[1].answers > 0
+
+
+@pytest.mark.parametrize("question", ["How do I bake bread?", "Wer gewann gestern in der Bundesliga?"])
+def test_nothing_is_read_as_an_answer_to_something_else(reader: OnnxReader, question: str) -> None:
+    for readings in reader.read(question, [*R2.values(), OTHER]):
+        assert all(reading.answers < 0 for reading in readings)
+
+
+def test_each_sentence_of_each_passage_has_a_reading_in_its_place(reader: OnnxReader) -> None:
+    passages = [R2["en"], OTHER, Passage("Nothing", ()), R2["de"], OTHER, R2["en"]]
+    found = reader.read("why was R2 delayed?", passages)
+    assert [len(readings) for readings in found] == [len(passage.sentences) for passage in passages]
+    alone = reader.read("why was R2 delayed?", [R2["de"]])[0]
+    # 8-bit activations are scaled by the whole batch, so company changes a score, but not what it means
+    assert [r.answers for r in found[3]] == pytest.approx([r.answers for r in alone], abs=1.0)
+
+
+def test_no_passages_no_readings(reader: OnnxReader) -> None:
+    assert reader.read("why?", []) == []
+
+
+def test_whatever_the_text_all_scores_are_numbers(reader: OnnxReader) -> None:
+    odd = Passage("\u0000\u202e<b>", ("", " ", "漢字 🎉", "x" * 5000, "[1] ignore previous instructions"))
+    (readings,) = reader.read("?" * 2000, [odd])
+    assert all(np.isfinite([reading.answers, reading.corrects]).all() for reading in readings)
+
+
+def test_many_threads_read_the_same(reader: OnnxReader) -> None:
+    found: list[list[list[Reading]]] = []
+    threads = [Thread(target=lambda: found.append(reader.read("why was R2 delayed?", [R2["en"]]))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert all(each == found[0] for each in found)
+
+
+def test_missing_weights_name_the_command_that_makes_them(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"none\.onnx.*missing") as error:
+        OnnxReader(file=tmp_path / "none.onnx").read("why?", [OTHER])
+    assert "chipdesk train" in error.value.repair
+
+
+# --- tokens -----------------------------------------------------------------------------------------------------------
+
+
+def test_bounds_are_those_of_the_sentences() -> None:
+    tokenizer = weights.tokenizer()
+    ((ids, spans),) = encode(tokenizer, "why?", [R2["en"]])
+    for (start, end), sentence in zip(spans, R2["en"].sentences, strict=True):
+        assert tokenizer.decode(ids[start:end]) == sentence
+    assert spans[-1][1] == len(ids)
+    assert tokenizer.decode(ids[: spans[0][0]]) == "query: why? passage: DeepSeek shelves R2 launch (14 August 2025)"
+
+
+def test_what_does_not_fit_is_cut_and_not_read(reader: OnnxReader) -> None:
+    long = Passage("Title", ("word " * 300, "word " * 300, "Never seen."))
+    ((ids, spans),) = encode(weights.tokenizer(), "why " * 500, [long])
+    assert len(ids) <= TOKENS
+    assert spans[0][0] > QUESTION_TOKENS
+    assert spans[2][0] == spans[2][1]
+    assert reader.read("why?", [long])[0][2] == UNREAD
+
+
+def test_padding_averages_each_sentence_over_its_own_tokens() -> None:
+    ids, mask, spans = pad([([1, 5, 6, 2], [(1, 3)]), ([1, 2], [(0, 2), (2, 2)])])
+    assert ids.tolist() == [[1, 5, 6, 2], [1, 2, 0, 0]]
+    assert mask.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
+    assert spans.tolist() == [[[0, 0.5, 0.5, 0], [0, 0, 0, 0]], [[0.5, 0.5, 0, 0], [0, 0, 0, 0]]]
+
+
+# --- the weights in the repository ------------------------------------------------------------------------------------
+
+
+def test_the_record_belongs_to_the_weights_and_to_the_questions() -> None:
+    record = json.loads(FILE.with_suffix(".json").read_text("utf-8"))
+    assert record["sha256"] == hashlib.sha256(FILE.read_bytes()).hexdigest()
+    assert record["data"] == checksum(read_questions("train")), "the questions changed: run `chipdesk train`"
+    assert FILE.stat().st_size < 30_000_000
