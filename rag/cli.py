@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -181,7 +182,10 @@ def check(corpus: Corpus = None, index: IndexDir = None, as_json: Json = False) 
 @app.command()
 def add(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help=".md or .txt files.", exists=True, dir_okay=False)
+        list[str],
+        typer.Argument(
+            metavar="FILE…", help="Files (.md, .txt, .html, .pdf, .docx), folders of such, and http(s) addresses."
+        ),
     ],
     title: Annotated[str | None, typer.Option(help="Headline.", show_default="derived")] = None,
     published: Annotated[str | None, typer.Option(help="Date, YYYY-MM-DD.", show_default="derived")] = None,
@@ -196,21 +200,30 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Take your own articles into the corpus and index them at once."""
-    from rag.add import Added
-    from rag.add import add as take
-    from rag.errors import ArticleError
+    from rag.add import Added, add_file, add_page, files_of
+    from rag.errors import ArticleError, ExtractError, FetchError
+    from rag.fetch import open_fetcher
     from rag.read import Known
 
     settings = load(corpus=corpus, index=index)
-    if len(files) > 1 and (title or published or identity or url):
+    pages = [name for name in files if name.lower().startswith(("http://", "https://"))]
+    given = [Path(name) for name in files if name not in pages]
+    missing = [str(path) for path in given if not path.exists()]
+    if missing:
+        raise typer.BadParameter(f"{', '.join(missing)} does not exist.")
+    paths = list(files_of(given))
+    if len(paths) + len(pages) > 1 and (title or published or identity or url):
         raise typer.BadParameter("--title, --published, --url and --id describe one file; add the files one by one.")
     known = Known(identity, title, published, language, publisher, url, tuple(topic) if topic else None)
+    fetcher = open_fetcher(settings)
+    jobs: list[Callable[[], Added]] = [partial(add_file, settings, path, known, replace=replace) for path in paths]
+    jobs += [partial(add_page, settings, page, fetcher, known, replace=replace) for page in pages]
     added: list[Added] = []
-    problems: list[ArticleError] = []
-    for path in files:
+    problems: list[ChipdeskError] = []
+    for job in jobs:
         try:
-            added.append(take(settings, path, known, replace=replace))
-        except ArticleError as error:
+            added.append(job())
+        except (ArticleError, ExtractError, FetchError) as error:
             problems.append(error)
     if not as_json:
         for item in added:

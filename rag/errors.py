@@ -13,6 +13,7 @@ ChipdeskError
 +-- ModelError (503)        the embedding model cannot be loaded
 +-- SettingsError (500)     an unknown or impossible setting
 +-- PortInUse (500)         the server's address is taken
++-- ExtractError (422)      a page or document with no article in it that could be used
 +-- FetchError (502)        a web address that could not be read this time
     +-- FetchRefused (403)  one that is not read at all: not public, or closed to programs
 """
@@ -104,6 +105,11 @@ class SettingsError(ChipdeskError):
 
 class PortInUse(ChipdeskError):
     title = "The address is taken"
+
+
+class ExtractError(ChipdeskError):
+    status = 422
+    title = "There is no article in it"
 
 
 class FetchError(ChipdeskError):

@@ -39,6 +39,8 @@ class Source:
     published: str | None = None
     """ISO date as precise as it is known: 2025, 2025-08 or 2025-08-14."""
     language: str | None = None
+    author: str | None = None
+    """The byline, as it stands there."""
 
 
 @dataclass(frozen=True, slots=True)
