@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -241,6 +241,181 @@ def add(
         )
     if problems or not built:
         raise typer.Exit(EXIT_PROBLEMS)
+
+
+# --- collecting --------------------------------------------------------------------------------------------------------
+
+
+@app.command("collect")
+def collect_feeds(
+    feed: Annotated[str | None, typer.Option(help="Only the feed of this name.")] = None,
+    corpus: Corpus = None,
+    as_json: Json = False,
+) -> None:
+    """Poll the feeds of corpus/feeds.toml; what they bring waits in the inbox."""
+    from rag.collect import collect
+    from rag.fetch import open_fetcher
+
+    settings = load(corpus=corpus)
+    polled = collect(settings, open_fetcher(settings), only=feed, progress=_progress_line())
+    if as_json:
+        _print_json([asdict(one) for one in polled])
+    for one in polled if not as_json else ():
+        if one.error:
+            err.print(Text.assemble((f"{one.feed}: ", "bold red"), one.error), soft_wrap=True)
+            continue
+        counts = (
+            "nothing changed"
+            if one.unchanged
+            else (
+                f"{len(one.new)} new, {one.known} known, {one.rejected} rejected before, {one.left} left for the next poll"
+            )
+        )
+        err.print(Text(f"{one.feed}: {counts}."), soft_wrap=True)
+        for problem in one.problems:
+            err.print(Text.assemble(("  Skipped ", "bold yellow"), problem), soft_wrap=True)
+    if any(one.error for one in polled):
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+@app.command("feeds")
+def feeds_state(corpus: Corpus = None, as_json: Json = False) -> None:
+    """Show how each feed is doing: last success, expected rhythm, error, stale or not."""
+    from rag.feeds import State, read_feeds, read_states
+
+    settings = load(corpus=corpus)
+    states = read_states(settings)
+    rows = []
+    for feed in read_feeds(settings.corpus):
+        state = states.get(feed.name, State())
+        rows.append(
+            {
+                "name": feed.name,
+                "url": feed.url,
+                "rhythm_hours": feed.rhythm_hours,
+                "polled": state.polled,
+                "success": state.success,
+                "news": state.news,
+                "error": state.error,
+                "stale": state.stale(feed, datetime.now(UTC)),
+            }
+        )
+    if as_json:
+        _print_json(rows)
+    elif not rows:
+        err.print(f"There are no feeds in {escape(str(settings.corpus / 'feeds.toml'))}.", soft_wrap=True)
+    else:
+        heads = ["feed", "state", "last success", "last news", "expected every", "error"]
+        table = [
+            [
+                str(row["name"]),
+                "failing" if row["error"] else "stale" if row["stale"] else "ok",
+                str(row["success"] or "never"),
+                str(row["news"] or "never"),
+                f"{row['rhythm_hours']:g} h",
+                str(row["error"] or ""),
+            ]
+            for row in rows
+        ]
+        _print_tables([("Feeds", heads, table)], right=False)
+
+
+inbox_app = typer.Typer(help="What feeds brought and nobody has judged yet.", no_args_is_help=True)
+app.add_typer(inbox_app, name="inbox")
+Identities = Annotated[list[str], typer.Argument(metavar="ID…", help="As `chipdesk inbox list` shows them.")]
+
+
+@inbox_app.command("list")
+def inbox_list(corpus: Corpus = None, as_json: Json = False) -> None:
+    """List what waits, the most relevant first."""
+    from rag import inbox
+
+    waiting = inbox.items(load(corpus=corpus))
+    if as_json:
+        _print_json([inbox.as_json(item) for item in waiting])
+    elif not waiting:
+        err.print("The inbox is empty.")
+    else:
+        rows = [
+            [
+                f"{item.score:.2f}",
+                item.article.published.isoformat(),
+                item.article.id,
+                item.article.title,
+                ", ".join(f"{one.id} ({one.overlap:.0%})" for one in item.near[:2]),
+            ]
+            for item in waiting
+        ]
+        heads = ["score", "date", "id", "title", "resembles"]
+        _print_tables([(f"{len(rows)} in the inbox", heads, rows)], right=False)
+
+
+@inbox_app.command("show")
+def inbox_show(
+    identity: Annotated[str, typer.Argument(metavar="ID")], corpus: Corpus = None, as_json: Json = False
+) -> None:
+    """Show one article with where it came from and what it resembles."""
+    from rag import inbox
+
+    item = inbox.show(load(corpus=corpus), identity)
+    if as_json:
+        _print_json(inbox.as_json(item, text=True))
+        return
+    for name, value in inbox.as_json(item).items():
+        out.print(Text(f"{name}: {value}"), soft_wrap=True)
+    out.print(Text("\n" + item.article.text), soft_wrap=True)
+
+
+@inbox_app.command("accept")
+def inbox_accept(identities: Identities, corpus: Corpus = None, index: IndexDir = None, as_json: Json = False) -> None:
+    """Move articles into the corpus and index them at once."""
+    from rag import inbox
+
+    settings = load(corpus=corpus, index=index)
+    paths = [inbox.accept(settings, identity) for identity in identities]
+    built = _build(settings)
+    if as_json:
+        _print_json([{"id": path.stem, "path": str(path)} for path in paths])
+    if not built:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+@inbox_app.command("reject")
+def inbox_reject(
+    identities: Identities,
+    reason: Annotated[str, typer.Option(help="Why, for your colleagues.")] = "",
+    corpus: Corpus = None,
+    as_json: Json = False,
+) -> None:
+    """Turn articles down; they do not come back."""
+    from rag import inbox
+
+    settings = load(corpus=corpus)
+    for identity in identities:
+        inbox.reject(settings, identity, reason)
+    if as_json:
+        _print_json(identities)
+
+
+@inbox_app.command("edit")
+def inbox_edit(
+    identity: Annotated[str, typer.Argument(metavar="ID")],
+    title: Annotated[str | None, typer.Option(help="Headline.")] = None,
+    published: Annotated[str | None, typer.Option(help="Date, YYYY-MM-DD.")] = None,
+    language: Annotated[str | None, typer.Option(help="de or en.")] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="A topic; may be repeated.")] = None,
+    entity: Annotated[list[str] | None, typer.Option(help="A company, chip, person or rule; may be repeated.")] = None,
+    corpus: Corpus = None,
+    as_json: Json = False,
+) -> None:
+    """Change title, date, language, topics or entities of an article before it is accepted."""
+    from rag import inbox
+    from rag.read import Known
+
+    known = Known(title=title, published=published, language=language, topics=tuple(topic) if topic else None)
+    item = inbox.edit(load(corpus=corpus), identity, known, entities=entity)
+    if as_json:
+        _print_json(inbox.as_json(item))
 
 
 # --- looking at the corpus ---------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ ChipdeskError
 +-- SettingsError (500)     an unknown or impossible setting
 +-- PortInUse (500)         the server's address is taken
 +-- ExtractError (422)      a page or document with no article in it that could be used
++-- FeedError (422)         feeds.toml, or what a feed sent, cannot be used
++-- InboxError (404)        no such item in the inbox, or its place is taken
 +-- FetchError (502)        a web address that could not be read this time
     +-- FetchRefused (403)  one that is not read at all: not public, or closed to programs
 """
@@ -110,6 +112,16 @@ class PortInUse(ChipdeskError):
 class ExtractError(ChipdeskError):
     status = 422
     title = "There is no article in it"
+
+
+class FeedError(ChipdeskError):
+    status = 422
+    title = "The feed cannot be used"
+
+
+class InboxError(ChipdeskError):
+    status = 404
+    title = "The inbox does not allow this"
 
 
 class FetchError(ChipdeskError):
