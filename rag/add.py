@@ -51,7 +51,7 @@ def add(settings: Settings, path: Path, known: Known, *, replace: bool = False, 
     topics = read_topics(settings.corpus)
     article = read_article(path, most_bytes=settings.article_bytes, known=known, topics=topics, content=content)
     target = settings.corpus / "articles" / f"{article.published.year:04d}" / f"{article.id}.md"
-    there = _existing(settings, article.id)
+    there = existing(settings, article.id)
     if there is not None:
         target, old = there
         if _agree(old, article) or (old.text == article.text and not replace):
@@ -62,6 +62,9 @@ def add(settings: Settings, path: Path, known: Known, *, replace: bool = False, 
                 f"{article.id!r} is the id of another article ({target}); use --id, or --replace to overwrite it",
                 field="id",
             )
+        from rag.versions import keep  # which imports this file
+
+        keep(settings, article.id, target)
     elif os.path.lexists(target):
         raise ArticleError(
             path, f"{target} is in its place and is not the article {article.id!r}; mend or move that file", field="id"
@@ -175,6 +178,10 @@ def as_markdown(article: Article) -> str:
     head.append(f"topics: [{', '.join(map(_quoted, article.topics))}]")
     head.append(f"entities: [{', '.join(map(_quoted, article.entities))}]")
     head.append(f"status: {article.status}")
+    if article.reason:
+        head.append(f"status_reason: {_quoted(article.reason)}")
+    if article.since:
+        head.append(f"status_date: {article.since.isoformat()}")
     if article.sources:
         head.append("sources:")
     for source in article.sources:
@@ -185,7 +192,8 @@ def as_markdown(article: Article) -> str:
     return "\n".join([*head, "---", _marked(article), ""])
 
 
-def _existing(settings: Settings, identity: str) -> tuple[Path, Article] | None:
+def existing(settings: Settings, identity: str) -> tuple[Path, Article] | None:
+    """The file and article of an id in the corpus, or None."""
     if not settings.corpus.is_dir():
         return None
     for path in article_files(settings.corpus):

@@ -418,6 +418,49 @@ def inbox_edit(
         _print_json(inbox.as_json(item))
 
 
+# --- corrections -------------------------------------------------------------------------------------------------------
+
+corrections_app = typer.Typer(help="What was corrected, withdrawn or replaced.", invoke_without_command=True)
+app.add_typer(corrections_app, name="corrections")
+Reason = Annotated[str, typer.Option(help="Why; readers see it.")]
+
+
+@corrections_app.callback()
+def corrections_list(context: typer.Context, corpus: Corpus = None, as_json: Json = False) -> None:
+    """List what was corrected, withdrawn or replaced, the latest first."""
+    if context.invoked_subcommand:
+        return
+    from rag.versions import corrections
+
+    found = corrections(load(corpus=corpus))
+    if as_json:
+        _print_json([asdict(one) for one in found])
+    elif not found:
+        err.print("Nothing was corrected or withdrawn.")
+    else:
+        rows = [[str(one.since or ""), one.status, one.id, one.reason or "", f"{one.versions} older"] for one in found]
+        _print_tables([("Corrections", ["since", "status", "id", "reason", "versions"], rows)], right=False)
+
+
+@corrections_app.command("mark")
+def corrections_mark(
+    identity: Annotated[str, typer.Argument(metavar="ID")],
+    status: Annotated[str, typer.Argument(metavar="corrected|withdrawn")],
+    reason: Reason,
+    corpus: Corpus = None,
+    index: IndexDir = None,
+) -> None:
+    """Say of an article that it was corrected or withdrawn, and bring the index up to date."""
+    from rag.versions import mark
+
+    if status not in ("corrected", "withdrawn"):
+        raise typer.BadParameter(f"{status!r} is neither corrected nor withdrawn.")
+    settings = load(corpus=corpus, index=index)
+    mark(settings, identity, status, reason)  # type: ignore[arg-type]
+    if not _build(settings):
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
 # --- looking at the corpus ---------------------------------------------------------------------------------------------
 
 survey = typer.Typer(help="What the corpus holds.", no_args_is_help=True)

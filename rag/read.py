@@ -23,7 +23,9 @@ from rag.types import Article, Language, Mark, Precision, Source, Status
 from rag.words import language_of
 
 SUFFIXES: Final = (".md", ".txt")
-FIELDS: Final = frozenset("id event language title published date_precision topics entities status sources".split())
+FIELDS: Final = frozenset(
+    "id event language title published date_precision topics entities status status_reason status_date sources".split()
+)
 SOURCE_FIELDS: Final = frozenset("publisher title url published language author".split())
 TITLE_CHARS: Final = 300
 """Longest title, in characters; the longest headline seen in the dossier has 150."""
@@ -256,6 +258,8 @@ def _article(opened: _Opened, known: Known, vocabulary: Collection[str]) -> Arti
         marks=marks,
         text=text,
         digest=opened.digest,
+        reason=meta.text("status_reason"),
+        since=_since(meta),
     )
 
 
@@ -444,6 +448,15 @@ def _published(path: Path, meta: _Meta, known: Known, stray: str | None, text: s
     if derived is None:
         raise meta.error("published", "is missing and no date stands at the beginning; give it as YYYY-MM-DD")
     return derived, "day"
+
+
+def _since(meta: _Meta) -> date | None:
+    said = meta.text("status_date")
+    if said is None:
+        return None
+    if not (_DAY.fullmatch(said) and _valid(said)):
+        raise meta.error("status_date", f"{said!r} is not a date such as 2025-08-14")
+    return date.fromisoformat(said)
 
 
 def _derived_id(path: Path, published: date, language: Language) -> str:

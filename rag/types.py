@@ -73,6 +73,10 @@ class Article:
     """Paragraphs separated by blank lines, without footnote marks: what is chunked, quoted and shown."""
     digest: str
     """SHA-256 (hex) of the file's bytes."""
+    reason: str | None = None
+    """Why it was corrected or withdrawn."""
+    since: date | None = None
+    """The day it was."""
 
     @property
     def publishers(self) -> tuple[str, ...]:
