@@ -1,17 +1,27 @@
-"""A user's own article into the corpus: read what is there, derive what is missing, write it in the corpus format."""
+"""A user's own article into the corpus: read what is there, derive what is missing, write it in the corpus format.
+
+It may be a file (.md and .txt are read as they are, .html, .pdf and .docx are extracted), a folder of such, or an address.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rag.errors import ArticleError
-from rag.read import Known, article_files, read_article, read_topics
+from rag.errors import ArticleError, ExtractError
+from rag.extract import SUFFIXES as EXTRACTED
+from rag.extract import as_file, extract
+from rag.read import SUFFIXES, Known, article_files, read_article, read_topics
 from rag.settings import Settings
 from rag.types import Article
+
+if TYPE_CHECKING:
+    from rag.fetch import Fetcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,7 @@ class Added:
     """False where the same text was there already and nothing was written."""
 
 
-def add(settings: Settings, path: Path, known: Known, *, replace: bool = False) -> Added:
+def add(settings: Settings, path: Path, known: Known, *, replace: bool = False, content: bytes | None = None) -> Added:
     """Put one .md or .txt file into the corpus. The index is not touched: build afterwards.
 
     Args:
@@ -32,15 +42,16 @@ def add(settings: Settings, path: Path, known: Known, *, replace: bool = False) 
         path: the file to take in; it stays where it is.
         known: what the user says about it; wins over the file's front matter and over what is derived.
         replace: overwrite an article with the same id but another text or other metadata.
+        content: what `path` is taken to hold; without it the file is opened.
 
     Raises:
         ArticleError: the file cannot be used, its id is taken by another text, or another file is in its place.
         CorpusError: the corpus' topic vocabulary cannot be read.
     """
     topics = read_topics(settings.corpus)
-    article = read_article(path, most_bytes=settings.article_bytes, known=known, topics=topics)
+    article = read_article(path, most_bytes=settings.article_bytes, known=known, topics=topics, content=content)
     target = settings.corpus / "articles" / f"{article.published.year:04d}" / f"{article.id}.md"
-    there = _existing(settings, article.id)
+    there = existing(settings, article.id)
     if there is not None:
         target, old = there
         if _agree(old, article) or (old.text == article.text and not replace):
@@ -51,11 +62,73 @@ def add(settings: Settings, path: Path, known: Known, *, replace: bool = False) 
                 f"{article.id!r} is the id of another article ({target}); use --id, or --replace to overwrite it",
                 field="id",
             )
+        from rag.versions import keep  # which imports this file
+
+        keep(settings, article.id, target)
     elif os.path.lexists(target):
         raise ArticleError(
             path, f"{target} is in its place and is not the article {article.id!r}; mend or move that file", field="id"
         )
     return Added(_write(settings, path, article, target), target, new=True)
+
+
+def add_file(settings: Settings, path: Path, known: Known, *, replace: bool = False) -> Added:
+    """`add` for a file of any kind that is read.
+
+    Raises:
+        ArticleError, CorpusError: as `add` does.
+        ExtractError: there is no article in it.
+    """
+    if path.suffix.lower() in SUFFIXES:
+        return add(settings, path, known, replace=replace)
+    if path.suffix.lower() not in EXTRACTED:
+        raise ArticleError(path, f"is none of {', '.join((*SUFFIXES, *EXTRACTED))}; save its text as .txt")
+    try:
+        size = path.stat().st_size
+        if size > settings.fetch_bytes:
+            raise ArticleError(path, f"has {size:,} bytes, at most {settings.fetch_bytes:,} are read")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ArticleError(path, f"cannot be read: {error.strerror}") from error
+    return add(settings, path, known, replace=replace, content=as_file(extract(content, str(path), url=known.url)))
+
+
+def add_page(settings: Settings, url: str, fetcher: Fetcher, known: Known, *, replace: bool = False) -> Added:
+    """`add` for an address: the page or document there is fetched and extracted.
+
+    Raises:
+        FetchError: it cannot be fetched.
+        ExtractError: there is no article in it, or it cannot be kept.
+        CorpusError: as `add` does.
+    """
+    page = fetcher.fetch(url)
+    found = extract(page.content, page.url, url=page.url, charset=page.charset)
+    # the page names itself as its source; what the user says replaces it
+    found = dataclasses.replace(found, outlet=known.publisher or found.outlet, url=known.url or found.url)
+    known = dataclasses.replace(known, publisher=None, url=None)
+    try:
+        return add(settings, named_after(found.title, page.url), known, replace=replace, content=as_file(found))
+    except ArticleError as error:
+        field = f"{error.field}: " if error.field else ""
+        raise ExtractError(f"{page.url}: {field}{error.problem}.") from error
+
+
+def named_after(title: str | None, url: str) -> Path:
+    """A file name for a page that has none: its title, from which its id is made."""
+    name = "".join(sign if sign.isalnum() else " " for sign in title or url.rstrip("/").rpartition("/")[2])
+    return Path("-".join(name.split())[:60].rstrip("-") or "page").with_suffix(".html")
+
+
+def files_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files among `paths`, and those in its folders that can be read; hidden ones are passed over."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for inner in sorted(path.rglob("*")):
+            hidden = any(part.startswith(".") for part in inner.relative_to(path).parts)
+            if not hidden and inner.is_file() and inner.suffix.lower() in (*SUFFIXES, *EXTRACTED):
+                yield inner
 
 
 def _agree(one: Article, other: Article) -> bool:
@@ -68,7 +141,10 @@ def _write(settings: Settings, path: Path, article: Article, target: Path) -> Ar
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_name(f".{target.name}.new")
     try:
-        scratch.write_text(as_markdown(article), "utf-8")
+        with scratch.open("w", encoding="utf-8") as file:
+            file.write(as_markdown(article))
+            file.flush()
+            os.fsync(file.fileno())
         written = _read_back(scratch, settings.article_bytes, path, article)
         scratch.replace(target)
     finally:
@@ -102,17 +178,22 @@ def as_markdown(article: Article) -> str:
     head.append(f"topics: [{', '.join(map(_quoted, article.topics))}]")
     head.append(f"entities: [{', '.join(map(_quoted, article.entities))}]")
     head.append(f"status: {article.status}")
+    if article.reason:
+        head.append(f"status_reason: {_quoted(article.reason)}")
+    if article.since:
+        head.append(f"status_date: {article.since.isoformat()}")
     if article.sources:
         head.append("sources:")
     for source in article.sources:
         fields = [("publisher", source.publisher), ("title", source.title), ("url", source.url),
-                  ("published", source.published), ("language", source.language)]  # fmt: skip
+                  ("published", source.published), ("language", source.language), ("author", source.author)]  # fmt: skip
         given = [f"{name}: {_quoted(value)}" for name, value in fields if value]
         head.append("  - {" + ", ".join(given) + "}")
     return "\n".join([*head, "---", _marked(article), ""])
 
 
-def _existing(settings: Settings, identity: str) -> tuple[Path, Article] | None:
+def existing(settings: Settings, identity: str) -> tuple[Path, Article] | None:
+    """The file and article of an id in the corpus, or None."""
     if not settings.corpus.is_dir():
         return None
     for path in article_files(settings.corpus):

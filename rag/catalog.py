@@ -209,7 +209,7 @@ def write_catalog(
                 ),
             )
         for article in by_id.values():
-            record = json.dumps(asdict(article) | {"published": article.published.isoformat()}, ensure_ascii=False)
+            record = json.dumps(asdict(article), ensure_ascii=False, default=date.isoformat)
             entities = say(" ".join(article.entities), article.language, glossary)
             everything = whole.get(article.id, titles[article.id]) | entities
             db.execute(
@@ -284,6 +284,7 @@ def _article(record: str) -> Article:
         **{
             **fields,
             "published": date.fromisoformat(fields["published"]),
+            "since": date.fromisoformat(fields["since"]) if fields.get("since") else None,
             "topics": tuple(fields["topics"]),
             "entities": tuple(fields["entities"]),
             "sources": tuple(Source(**source) for source in fields["sources"]),

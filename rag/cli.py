@@ -6,7 +6,8 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -181,7 +182,10 @@ def check(corpus: Corpus = None, index: IndexDir = None, as_json: Json = False) 
 @app.command()
 def add(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help=".md or .txt files.", exists=True, dir_okay=False)
+        list[str],
+        typer.Argument(
+            metavar="FILE…", help="Files (.md, .txt, .html, .pdf, .docx), folders of such, and http(s) addresses."
+        ),
     ],
     title: Annotated[str | None, typer.Option(help="Headline.", show_default="derived")] = None,
     published: Annotated[str | None, typer.Option(help="Date, YYYY-MM-DD.", show_default="derived")] = None,
@@ -196,21 +200,30 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Take your own articles into the corpus and index them at once."""
-    from rag.add import Added
-    from rag.add import add as take
-    from rag.errors import ArticleError
+    from rag.add import Added, add_file, add_page, files_of
+    from rag.errors import ArticleError, ExtractError, FetchError
+    from rag.fetch import open_fetcher
     from rag.read import Known
 
     settings = load(corpus=corpus, index=index)
-    if len(files) > 1 and (title or published or identity or url):
+    pages = [name for name in files if name.lower().startswith(("http://", "https://"))]
+    given = [Path(name) for name in files if name not in pages]
+    missing = [str(path) for path in given if not path.exists()]
+    if missing:
+        raise typer.BadParameter(f"{', '.join(missing)} does not exist.")
+    paths = list(files_of(given))
+    if len(paths) + len(pages) > 1 and (title or published or identity or url):
         raise typer.BadParameter("--title, --published, --url and --id describe one file; add the files one by one.")
     known = Known(identity, title, published, language, publisher, url, tuple(topic) if topic else None)
+    fetcher = open_fetcher(settings)
+    jobs: list[Callable[[], Added]] = [partial(add_file, settings, path, known, replace=replace) for path in paths]
+    jobs += [partial(add_page, settings, page, fetcher, known, replace=replace) for page in pages]
     added: list[Added] = []
-    problems: list[ArticleError] = []
-    for path in files:
+    problems: list[ChipdeskError] = []
+    for job in jobs:
         try:
-            added.append(take(settings, path, known, replace=replace))
-        except ArticleError as error:
+            added.append(job())
+        except (ArticleError, ExtractError, FetchError) as error:
             problems.append(error)
     if not as_json:
         for item in added:
@@ -227,6 +240,224 @@ def add(
             }
         )
     if problems or not built:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+# --- collecting --------------------------------------------------------------------------------------------------------
+
+
+@app.command("collect")
+def collect_feeds(
+    feed: Annotated[str | None, typer.Option(help="Only the feed of this name.")] = None,
+    corpus: Corpus = None,
+    as_json: Json = False,
+) -> None:
+    """Poll the feeds of corpus/feeds.toml; what they bring waits in the inbox."""
+    from rag.collect import collect
+    from rag.fetch import open_fetcher
+
+    settings = load(corpus=corpus)
+    polled = collect(settings, open_fetcher(settings), only=feed, progress=_progress_line())
+    if as_json:
+        _print_json([asdict(one) for one in polled])
+    for one in polled if not as_json else ():
+        if one.error:
+            err.print(Text.assemble((f"{one.feed}: ", "bold red"), one.error), soft_wrap=True)
+            continue
+        counts = (
+            "nothing changed"
+            if one.unchanged
+            else (
+                f"{len(one.new)} new, {one.known} known, {one.rejected} rejected before, {one.left} left for the next poll"
+            )
+        )
+        err.print(Text(f"{one.feed}: {counts}."), soft_wrap=True)
+        for problem in one.problems:
+            err.print(Text.assemble(("  Skipped ", "bold yellow"), problem), soft_wrap=True)
+    if any(one.error for one in polled):
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+@app.command("feeds")
+def feeds_state(corpus: Corpus = None, as_json: Json = False) -> None:
+    """Show how each feed is doing: last success, expected rhythm, error, stale or not."""
+    from rag.feeds import State, read_feeds, read_states
+
+    settings = load(corpus=corpus)
+    states = read_states(settings)
+    rows = []
+    for feed in read_feeds(settings.corpus):
+        state = states.get(feed.name, State())
+        rows.append(
+            {
+                "name": feed.name,
+                "url": feed.url,
+                "rhythm_hours": feed.rhythm_hours,
+                "polled": state.polled,
+                "success": state.success,
+                "news": state.news,
+                "error": state.error,
+                "stale": state.stale(feed, datetime.now(UTC)),
+            }
+        )
+    if as_json:
+        _print_json(rows)
+    elif not rows:
+        err.print(f"There are no feeds in {escape(str(settings.corpus / 'feeds.toml'))}.", soft_wrap=True)
+    else:
+        heads = ["feed", "state", "last success", "last news", "expected every", "error"]
+        table = [
+            [
+                str(row["name"]),
+                "failing" if row["error"] else "stale" if row["stale"] else "ok",
+                str(row["success"] or "never"),
+                str(row["news"] or "never"),
+                f"{row['rhythm_hours']:g} h",
+                str(row["error"] or ""),
+            ]
+            for row in rows
+        ]
+        _print_tables([("Feeds", heads, table)], right=False)
+
+
+inbox_app = typer.Typer(help="What feeds brought and nobody has judged yet.", no_args_is_help=True)
+app.add_typer(inbox_app, name="inbox")
+Identities = Annotated[list[str], typer.Argument(metavar="ID…", help="As `chipdesk inbox list` shows them.")]
+
+
+@inbox_app.command("list")
+def inbox_list(corpus: Corpus = None, as_json: Json = False) -> None:
+    """List what waits, the most relevant first."""
+    from rag import inbox
+
+    waiting = inbox.items(load(corpus=corpus))
+    if as_json:
+        _print_json([inbox.as_json(item) for item in waiting])
+    elif not waiting:
+        err.print("The inbox is empty.")
+    else:
+        rows = [
+            [
+                f"{item.score:.2f}",
+                item.article.published.isoformat(),
+                item.article.id,
+                item.article.title,
+                ", ".join(f"{one.id} ({one.overlap:.0%})" for one in item.near[:2]),
+            ]
+            for item in waiting
+        ]
+        heads = ["score", "date", "id", "title", "resembles"]
+        _print_tables([(f"{len(rows)} in the inbox", heads, rows)], right=False)
+
+
+@inbox_app.command("show")
+def inbox_show(
+    identity: Annotated[str, typer.Argument(metavar="ID")], corpus: Corpus = None, as_json: Json = False
+) -> None:
+    """Show one article with where it came from and what it resembles."""
+    from rag import inbox
+
+    item = inbox.show(load(corpus=corpus), identity)
+    if as_json:
+        _print_json(inbox.as_json(item, text=True))
+        return
+    for name, value in inbox.as_json(item).items():
+        out.print(Text(f"{name}: {value}"), soft_wrap=True)
+    out.print(Text("\n" + item.article.text), soft_wrap=True)
+
+
+@inbox_app.command("accept")
+def inbox_accept(identities: Identities, corpus: Corpus = None, index: IndexDir = None, as_json: Json = False) -> None:
+    """Move articles into the corpus and index them at once."""
+    from rag import inbox
+
+    settings = load(corpus=corpus, index=index)
+    paths = [inbox.accept(settings, identity) for identity in identities]
+    built = _build(settings)
+    if as_json:
+        _print_json([{"id": path.stem, "path": str(path)} for path in paths])
+    if not built:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+@inbox_app.command("reject")
+def inbox_reject(
+    identities: Identities,
+    reason: Annotated[str, typer.Option(help="Why, for your colleagues.")] = "",
+    corpus: Corpus = None,
+    as_json: Json = False,
+) -> None:
+    """Turn articles down; they do not come back."""
+    from rag import inbox
+
+    settings = load(corpus=corpus)
+    for identity in identities:
+        inbox.reject(settings, identity, reason)
+    if as_json:
+        _print_json(identities)
+
+
+@inbox_app.command("edit")
+def inbox_edit(
+    identity: Annotated[str, typer.Argument(metavar="ID")],
+    title: Annotated[str | None, typer.Option(help="Headline.")] = None,
+    published: Annotated[str | None, typer.Option(help="Date, YYYY-MM-DD.")] = None,
+    language: Annotated[str | None, typer.Option(help="de or en.")] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="A topic; may be repeated.")] = None,
+    entity: Annotated[list[str] | None, typer.Option(help="A company, chip, person or rule; may be repeated.")] = None,
+    corpus: Corpus = None,
+    as_json: Json = False,
+) -> None:
+    """Change title, date, language, topics or entities of an article before it is accepted."""
+    from rag import inbox
+    from rag.read import Known
+
+    known = Known(title=title, published=published, language=language, topics=tuple(topic) if topic else None)
+    item = inbox.edit(load(corpus=corpus), identity, known, entities=entity)
+    if as_json:
+        _print_json(inbox.as_json(item))
+
+
+# --- corrections -------------------------------------------------------------------------------------------------------
+
+corrections_app = typer.Typer(help="What was corrected, withdrawn or replaced.", invoke_without_command=True)
+app.add_typer(corrections_app, name="corrections")
+Reason = Annotated[str, typer.Option(help="Why; readers see it.")]
+
+
+@corrections_app.callback()
+def corrections_list(context: typer.Context, corpus: Corpus = None, as_json: Json = False) -> None:
+    """List what was corrected, withdrawn or replaced, the latest first."""
+    if context.invoked_subcommand:
+        return
+    from rag.versions import corrections
+
+    found = corrections(load(corpus=corpus))
+    if as_json:
+        _print_json([asdict(one) for one in found])
+    elif not found:
+        err.print("Nothing was corrected or withdrawn.")
+    else:
+        rows = [[str(one.since or ""), one.status, one.id, one.reason or "", f"{one.versions} older"] for one in found]
+        _print_tables([("Corrections", ["since", "status", "id", "reason", "versions"], rows)], right=False)
+
+
+@corrections_app.command("mark")
+def corrections_mark(
+    identity: Annotated[str, typer.Argument(metavar="ID")],
+    status: Annotated[str, typer.Argument(metavar="corrected|withdrawn")],
+    reason: Reason,
+    corpus: Corpus = None,
+    index: IndexDir = None,
+) -> None:
+    """Say of an article that it was corrected or withdrawn, and bring the index up to date."""
+    from rag.versions import mark
+
+    if status not in ("corrected", "withdrawn"):
+        raise typer.BadParameter(f"{status!r} is neither corrected nor withdrawn.")
+    settings = load(corpus=corpus, index=index)
+    mark(settings, identity, status, reason)  # type: ignore[arg-type]
+    if not _build(settings):
         raise typer.Exit(EXIT_PROBLEMS)
 
 

@@ -13,6 +13,11 @@ ChipdeskError
 +-- ModelError (503)        the embedding model cannot be loaded
 +-- SettingsError (500)     an unknown or impossible setting
 +-- PortInUse (500)         the server's address is taken
++-- ExtractError (422)      a page or document with no article in it that could be used
++-- FeedError (422)         feeds.toml, or what a feed sent, cannot be used
++-- InboxError (404)        no such item in the inbox, or its place is taken
++-- FetchError (502)        a web address that could not be read this time
+    +-- FetchRefused (403)  one that is not read at all: not public, or closed to programs
 """
 
 from __future__ import annotations
@@ -102,3 +107,33 @@ class SettingsError(ChipdeskError):
 
 class PortInUse(ChipdeskError):
     title = "The address is taken"
+
+
+class ExtractError(ChipdeskError):
+    status = 422
+    title = "There is no article in it"
+
+
+class FeedError(ChipdeskError):
+    status = 422
+    title = "The feed cannot be used"
+
+
+class InboxError(ChipdeskError):
+    status = 404
+    title = "The inbox does not allow this"
+
+
+class FetchError(ChipdeskError):
+    status = 502
+    title = "The address could not be read"
+
+    def __init__(self, message: str, repair: str = "", answered: int | None = None) -> None:
+        super().__init__(message, repair)
+        self.answered = answered
+        """HTTP status of the other server, where it answered."""
+
+
+class FetchRefused(FetchError):
+    status = 403
+    title = "The address is not read"

@@ -23,8 +23,10 @@ from rag.types import Article, Language, Mark, Precision, Source, Status
 from rag.words import language_of
 
 SUFFIXES: Final = (".md", ".txt")
-FIELDS: Final = frozenset("id event language title published date_precision topics entities status sources".split())
-SOURCE_FIELDS: Final = frozenset("publisher title url published language".split())
+FIELDS: Final = frozenset(
+    "id event language title published date_precision topics entities status status_reason status_date sources".split()
+)
+SOURCE_FIELDS: Final = frozenset("publisher title url published language author".split())
 TITLE_CHARS: Final = 300
 """Longest title, in characters; the longest headline seen in the dossier has 150."""
 DERIVED_TITLE_CHARS: Final = 110
@@ -133,7 +135,14 @@ def read_topics(folder: Path) -> dict[str, dict[str, str]]:
         raise CorpusError(f"{path} is not a list of topics with a `de` and an `en` name: {error}.") from error
 
 
-def read_article(path: Path, *, most_bytes: int, known: Known | None = None, topics: Collection[str] = ()) -> Article:
+def read_article(
+    path: Path,
+    *,
+    most_bytes: int,
+    known: Known | None = None,
+    topics: Collection[str] = (),
+    content: bytes | None = None,
+) -> Article:
     """One file to an Article.
 
     Args:
@@ -141,11 +150,12 @@ def read_article(path: Path, *, most_bytes: int, known: Known | None = None, top
         most_bytes: size above which the file is refused.
         known: what the person who adds the file says about it; wins over the file.
         topics: the corpus' vocabulary, outside which a topic is refused; empty where every topic is welcome.
+        content: what `path` is taken to hold; without it the file is opened.
 
     Raises:
         ArticleError: names the file and, where there is one, line and field.
     """
-    opened = _opened(path, most_bytes)
+    opened = _opened(path, most_bytes, content)
     opened.meta.only(FIELDS)
     known = known or Known()
     opened.meta.forget(field.name for field in fields(Known) if getattr(known, field.name) not in (None, ""))
@@ -182,8 +192,8 @@ class _Opened:
     digest: str
 
 
-def _opened(path: Path, most_bytes: int) -> _Opened:
-    raw = _read_bytes(path, most_bytes)
+def _opened(path: Path, most_bytes: int, given: bytes | None = None) -> _Opened:
+    raw = _read_bytes(path, most_bytes) if given is None else given
     try:
         content = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -248,6 +258,8 @@ def _article(opened: _Opened, known: Known, vocabulary: Collection[str]) -> Arti
         marks=marks,
         text=text,
         digest=opened.digest,
+        reason=meta.text("status_reason"),
+        since=_since(meta),
     )
 
 
@@ -318,7 +330,7 @@ class _Meta:
         if value is None or value == "":
             return []
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self.error(field, "must be a list of {publisher, title, url, published, language}")
+            raise self.error(field, "must be a list of {publisher, title, url, published, language, author}")
         for item in value:
             for name, content in item.items():
                 if name not in SOURCE_FIELDS:
@@ -385,8 +397,8 @@ def _sources(meta: _Meta) -> Iterator[Source]:
         published = item.get("published") or None
         if published and not (_PARTIAL_DATE.fullmatch(published) and _valid(published)):
             raise meta.error("sources", f"source {number}: {published!r} is not a date such as 2025-08-14 or 2025-08")
-        title, language = (_line(item.get(name, "")) or None for name in ("title", "language"))
-        yield Source(publisher, title, url, published, language)
+        title, language, author = (_line(item.get(name, "")) or None for name in ("title", "language", "author"))
+        yield Source(publisher, title, url, published, language, author)
 
 
 def _known_source(path: Path, known: Known) -> Iterator[Source]:
@@ -436,6 +448,15 @@ def _published(path: Path, meta: _Meta, known: Known, stray: str | None, text: s
     if derived is None:
         raise meta.error("published", "is missing and no date stands at the beginning; give it as YYYY-MM-DD")
     return derived, "day"
+
+
+def _since(meta: _Meta) -> date | None:
+    said = meta.text("status_date")
+    if said is None:
+        return None
+    if not (_DAY.fullmatch(said) and _valid(said)):
+        raise meta.error("status_date", f"{said!r} is not a date such as 2025-08-14")
+    return date.fromisoformat(said)
 
 
 def _derived_id(path: Path, published: date, language: Language) -> str:

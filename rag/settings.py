@@ -58,6 +58,22 @@ class Settings(BaseSettings):
     )
     batch: int = Field(16, ge=1, le=512, description="Texts embedded at once; more only adds padding on two cores.")
 
+    # collecting
+    fetch_allow: str = Field(
+        "",
+        description="Hosts, separated by commas, that may be fetched though their address is private: `wiki.example` or "
+        "`127.0.0.1:8080`. None by default: a link in a feed must not reach what only this machine can reach.",
+    )
+    fetch_bytes: int = Field(
+        20_000_000, ge=1_000, le=500_000_000, description="Largest page, PDF or feed, also after decompression."
+    )
+    fetch_seconds: float = Field(
+        60.0, ge=1.0, le=600.0, description="Seconds one attempt to fetch may take from first to last byte."
+    )
+    fetch_interval: float = Field(
+        2.0, ge=0.0, le=600.0, description="Seconds between two requests to one host; robots.txt may ask for more."
+    )
+
     # retrieval
     candidates: int = Field(
         40, ge=5, le=500, description="Chunks taken from each ranking and language before fusion; recall is flat above."

@@ -39,6 +39,8 @@ class Source:
     published: str | None = None
     """ISO date as precise as it is known: 2025, 2025-08 or 2025-08-14."""
     language: str | None = None
+    author: str | None = None
+    """The byline, as it stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,10 @@ class Article:
     """Paragraphs separated by blank lines, without footnote marks: what is chunked, quoted and shown."""
     digest: str
     """SHA-256 (hex) of the file's bytes."""
+    reason: str | None = None
+    """Why it was corrected or withdrawn."""
+    since: date | None = None
+    """The day it was."""
 
     @property
     def publishers(self) -> tuple[str, ...]:
