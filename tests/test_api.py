@@ -71,7 +71,8 @@ def test_an_answer_has_the_promised_fields_and_exact_quotes(
         assert article["published"] == citation["published"]
         assert {"number", "event", "title", "language", "sources"} <= citation.keys()
         assert all(
-            source.keys() == {"publisher", "title", "url", "published", "language"} for source in citation["sources"]
+            source.keys() == {"publisher", "title", "url", "published", "language", "author"}
+            for source in citation["sources"]
         )
     assert answer["newest"] == max(citation["published"] for citation in answer["citations"])
 
