@@ -22,6 +22,11 @@ JOINS: Final = 0.1
 """Share of the best sentence's support that a further one needs: a reader would rather skip a sentence than miss the answer."""
 CONTRASTS: Final = 0.03
 """The same for a sentence that says, of the same event, that somebody tells it differently: a news desk must not miss it."""
+EXPLAINS: Final = 0.02
+"""The same for a sentence that says "because", where the question is "why" and its event is told already: sentences about
+where the cause was reported win on words, and the cause itself must not be missing."""
+SOURCED: Final = 0.3
+"""The same for leading in place of a sentence that only says what a report rests on."""
 NEWEST: Final = 0.4
 """The same for leading an answer to "what is the latest?" as the newest."""
 REPEATS: Final = 3
@@ -39,6 +44,17 @@ _CONTRAST = re.compile(
     r"disagree\w*|at odds|whereas|other (?:accounts|sources|reports|outlets)|some coverage|"
     r"dagegen|hingegen|widerspr\w*|bestreit\w*|bestritt\w*|stritt\w*|dementier\w*|unterschiedlich\w*|auseinander|anders dar|"
     r"im unterschied zu|andere[nr]? (?:quellen|berichte|medien|angaben)|abweich\w*|uneinig\w*|wies\w* .{0,40}zurück)\b",
+    re.IGNORECASE,
+)
+
+
+_BECAUSE = re.compile(
+    r"\b(?:because|due to|owing to|weil|wegen|aufgrund|infolge|um \S+(?: \S+){0,6} zu)\b", re.IGNORECASE
+)
+
+_SOURCING = re.compile(
+    r"\b(?:unnamed|anonymous\w*|rests? (?:solely |only )?on|known only from|goes back to|declined to comment|for comment|"
+    r"beruh\w*|namentlich nicht|ungenannt\w*|anonym\w*|(?:geht|gehen) (?:laut .{1,30} )?auf|stütz\w* sich)\b",
     re.IGNORECASE,
 )
 
@@ -68,6 +84,8 @@ def choose(question: Question, evidence: Sequence[Evidence], *, most: int, least
     best = evidence[0]
     if best not in usable and usable and usable[0].support >= max(least, best.support / FOREIGN_LEAD):
         best = usable[0]
+    if _SOURCING.search(best.quote) and not _SOURCING.search(question.standalone):
+        best = next((item for item in usable if _leads_instead(item, best)), best)
     if "latest" in question.wants:
         fit = [item for item in usable if item.support >= max(least, NEWEST * best.support)]
         best = max(fit, key=lambda item: (item.article.published, item.support), default=best)
@@ -75,7 +93,11 @@ def choose(question: Question, evidence: Sequence[Evidence], *, most: int, least
     differ = False
     for item in usable:
         contrast = item.article.event == best.article.event and bool(_CONTRAST.search(item.quote))
-        enough = max((CONTRASTS if contrast else JOINS) * best.support, 0.0 if contrast else least * FURTHER)
+        events = {told[0].article.event for told in statements}
+        explains = "why" in question.wants and item.article.event in events and bool(_BECAUSE.search(item.quote))
+        share = CONTRASTS if contrast else JOINS
+        share = min(share, EXPLAINS) if explains else share
+        enough = share * best.support if contrast or explains else max(share * best.support, least * FURTHER)
         if item is best or item.support < enough:
             continue
         same = next((told for told in statements if _same_statement(told[0].quote, item.quote)), None)
@@ -89,6 +111,10 @@ def choose(question: Question, evidence: Sequence[Evidence], *, most: int, least
         tuple(tuple(told) for told in sorted(statements, key=lambda told: _place(told[0], best, question))),
         differ=(differ or bool(_CONTRAST.search(best.quote))) and len(statements) > 1,
     )
+
+
+def _leads_instead(item: Evidence, best: Evidence) -> bool:
+    return item.support >= SOURCED * best.support and not _SOURCING.search(item.quote)
 
 
 def nearest(question: Question, evidence: Sequence[Evidence]) -> tuple[tuple[Evidence, ...], ...]:

@@ -104,5 +104,6 @@ def understand(
         or frozenset(kind for kind, pattern in _PATTERNS.items() if pattern.search(standalone)),
         names=names(standalone, own, glossary),
         filters=filters,
+        asked=today,
         period=period,
     )

@@ -87,13 +87,13 @@ class Settings(BaseSettings):
     )
 
     # answering
-    sentences: int = Field(4, ge=1, le=10, description="Most sentences in an answer; more stops being an answer.")
+    sentences: int = Field(5, ge=1, le=10, description="Most sentences in an answer; more stops being an answer.")
     support: float = Field(
-        0.08,
+        0.035,
         ge=0.0,
         le=1.0,
         description="Least support (a probability) of the best sentence, below which the question is declined. On dev "
-        "0.08 declines all off-topic questions and 4 % of those that have an answer.",
+        "0.035 declines all off-topic questions and 4.5 % of those that have an answer.",
     )
     question_chars: int = Field(2000, ge=100, le=10_000, description="Longest question.")
     history_turns: int = Field(20, ge=0, le=100, description="Most messages of the conversation that are read.")

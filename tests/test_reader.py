@@ -46,8 +46,8 @@ def test_the_sentence_that_answers_is_read_best_in_all_four_pairs(
     reader: OnnxReader, question: str, language: str
 ) -> None:
     (readings,) = reader.read(question, [R2[language]])
-    assert max(range(3), key=lambda i: readings[i].answers) == 1
-    assert readings[1].answers > 0
+    answer = readings.pop(1).answers
+    assert answer > 1 + max(reading.answers for reading in readings)
 
 
 @pytest.mark.parametrize("question", ["How do I bake bread?", "Wer gewann gestern in der Bundesliga?"])
