@@ -56,7 +56,7 @@ def test_an_answer_has_the_promised_fields_and_exact_quotes(
     answer = response.json()
     assert answer.keys() == {
         "id", "question", "standalone_question", "language", "answer", "abstained", "reason", "sentences", "citations",
-        "newest", "writer", "index", "took_ms",
+        "newest", "writer", "index", "took_ms", "notes", "period", "differ",
     }  # fmt: skip
     assert (answer["question"], answer["language"], answer["abstained"], answer["reason"]) == (
         text,
