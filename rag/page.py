@@ -99,7 +99,7 @@ def _accounts(answer: Answer, key: str) -> str:
             f"<li>{_sentence(sentence, key, answer.language)}"
             f'<span class="facts">{_line(_outlets(first, answer.language))} · {_line(day)}</span></li>'
         )
-    return f'<ul class="accounts">{"".join(rows)}</ul>'
+    return f'<ul class="text accounts">{"".join(rows)}</ul>'
 
 
 def _outlets(citation: Citation, language: Language) -> str:
