@@ -17,7 +17,9 @@ def found(desk: Chipdesk, text: str) -> list[Evidence]:
 @pytest.fixture(scope="module")
 def wide(desk: Chipdesk) -> Chipdesk:
     """Measures every sentence of the story."""
-    return Chipdesk(desk.settings.model_copy(update={"hits": 100, "candidates": 500, "read": 100}), embedder=desk.embedder)
+    return Chipdesk(
+        desk.settings.model_copy(update={"hits": 100, "candidates": 500, "read": 100}), embedder=desk.embedder
+    )
 
 
 def one(desk: Chipdesk, text: str, begins: str) -> Evidence:
