@@ -49,6 +49,15 @@ TEXTS: Final = {
 HEAD: Final = """
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <script>
+// a long answer is read from its beginning: what was asked goes to the top, the evidence waits below
+let chipdeskShown = 0;
+new MutationObserver(() => {
+  const messages = document.querySelectorAll("#chat .asked, #chat .reply").length;
+  if (messages === chipdeskShown) return;
+  chipdeskShown = messages;
+  const asked = [...document.querySelectorAll("#chat .asked")].at(-1);
+  if (asked) asked.scrollIntoView({block: "start"});
+}).observe(document, {childList: true, subtree: true});
 document.addEventListener("click", (event) => {
   const chip = event.target.closest("button.chip");
   if (chip) {
@@ -132,7 +141,7 @@ def create_page(desk: Chipdesk) -> gr.Blocks:
         turns = gr.State([])
         chat = gr.Chatbot(
             elem_id="chat", show_label=False, height="58vh", sanitize_html=False, latex_delimiters=[], buttons=[],
-            layout="bubble", feedback_options=None, placeholder=_welcome(desk), examples=[{"text": text} for text in EXAMPLES],
+            layout="bubble", feedback_options=None, autoscroll=False, placeholder=_welcome(desk), examples=[{"text": text} for text in EXAMPLES],
         )  # fmt: skip
         with gr.Row(equal_height=True):
             box = gr.Textbox(

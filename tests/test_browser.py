@@ -298,3 +298,17 @@ def test_a_phone_scrolls_in_one_direction_only(browser: Browser, address: str) -
     expect(reply.locator("mark").first).to_be_visible()
     assert visit.overflow() <= 0
     visit.page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1200], ids=["phone", "desktop"])
+def test_a_long_answer_is_shown_from_its_beginning(browser: Browser, address: str, width: int) -> None:
+    visit = Visit(browser, address, width)
+    visit.ask("What about the H20 licence?")
+    reply = visit.ask("why was R2 delayed?")
+    visit.page.wait_for_timeout(500)
+    chat, begin = visit.page.locator("#chat").bounding_box(), reply.bounding_box()
+    assert chat
+    assert begin
+    assert begin["height"] > chat["height"] / 2, "too short to tell"
+    assert chat["y"] <= begin["y"] < chat["y"] + chat["height"] / 2
+    visit.page.close()
