@@ -98,18 +98,22 @@ def test_missing_weights_name_the_command_that_makes_them(tmp_path: Path) -> Non
 def test_bounds_are_those_of_the_sentences() -> None:
     tokenizer = weights.tokenizer()
     ((ids, spans),) = encode(tokenizer, "why?", [R2["en"]])
-    for (start, end), sentence in zip(spans, R2["en"].sentences, strict=True):
+    (_, asked), *sentences = spans
+    assert tokenizer.decode(ids[:asked]) == "query: why?"
+    for (start, end), sentence in zip(sentences, R2["en"].sentences, strict=True):
         assert tokenizer.decode(ids[start:end]) == sentence
     assert spans[-1][1] == len(ids)
-    assert tokenizer.decode(ids[: spans[0][0]]) == "query: why? passage: DeepSeek shelves R2 launch (14 August 2025)"
+    assert (
+        tokenizer.decode(ids[: sentences[0][0]]) == "query: why? passage: DeepSeek shelves R2 launch (14 August 2025)"
+    )
 
 
 def test_what_does_not_fit_is_cut_and_not_read(reader: OnnxReader) -> None:
     long = Passage("Title", ("word " * 300, "word " * 300, "Never seen."))
     ((ids, spans),) = encode(weights.tokenizer(), "why " * 500, [long])
     assert len(ids) <= TOKENS
-    assert spans[0][0] > QUESTION_TOKENS
-    assert spans[2][0] == spans[2][1]
+    assert spans[0] == (0, QUESTION_TOKENS + 2)
+    assert spans[3][0] == spans[3][1]
     assert reader.read("why?", [long])[0][2] == UNREAD
 
 
