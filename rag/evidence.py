@@ -155,11 +155,12 @@ def find_evidence(
         mean = sum(features["sentence_cosine"] for features in group) / max(1, len(group))
         for features in group:
             features["lead_over_rest"] = features["sentence_cosine"] - mean
+    supports = [support(features) for _, _, features in measured]
+    if "why" in question.wants:
+        supports = _explained(measured, supports)
     found = [
-        Evidence(
-            hit.article, hit.chunk.sentences[position], support(features), _sigmoid(features["corrects"]), features
-        )
-        for hit, position, features in measured
+        Evidence(hit.article, hit.chunk.sentences[position], supported, _sigmoid(features["corrects"]), features)
+        for (hit, position, features), supported in zip(measured, supports, strict=True)
     ]
     return sorted(found, key=lambda evidence: (-evidence.support, evidence.article.id, evidence.span.start))
 
@@ -190,6 +191,26 @@ def _log_sum(values: Sequence[float]) -> float:
 STRANGE: Final = 0.05
 """What is left of all support where the question is about something the corpus does not know: whatever was found is about
 another thing."""
+EXPLAINS: Final = 0.5
+"""Share of its neighbour's support that a sentence gets which gives the cause of what the neighbour says."""
+
+
+def _explained(measured: Sequence[tuple[Hit, int, dict[str, float]]], supports: Sequence[float]) -> list[float]:
+    """Supports for a why-question. News text says first what happened and in the next sentence why, without repeating the
+    names: what happened does not have to give the cause if the sentence beside it does, and that one shares its support.
+    """
+    place = {(hit.row, position): i for i, (hit, position, _) in enumerate(measured)}
+    shared = list(supports)
+    for (row, position), i in place.items():
+        cause = place.get((row, position + 1))
+        features = measured[i][2]
+        if cause is None or features["cause_wanted"] > 0 or measured[cause][2]["cause_wanted"] < 0:
+            continue
+        shared[i] = support(features | {"cause_wanted": 0.0})
+        shared[cause] = max(shared[cause], EXPLAINS * shared[i])
+    return shared
+
+
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 
