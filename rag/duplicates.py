@@ -1,8 +1,7 @@
 """Which texts are copies of one another: exactly, or nearly (agency copy in several outlets, light rewrites).
 
 Near means that the texts share runs of words. A run of four survives changed headlines, cut endings and swapped
-synonyms, and is hardly ever shared by accident: two briefs of the corpus on different events share less than one in ten.
-The share is taken of the shorter text, so that an excerpt is recognised in the whole.
+synonyms, and is seldom shared by accident. The share is taken of the shorter text, so that an excerpt is recognised in the whole.
 """
 
 from __future__ import annotations
