@@ -322,6 +322,38 @@ class Answer:
     """Whether its sentences tell the matter differently: they are then to be shown side by side, with outlet and date."""
 
 
+# --- what a text is checked against ----------------------------------------------------------------------------------
+
+Verdict = Literal["supported", "contradicted", "unsupported", "quote_altered"]
+ProblemKind = Literal["number", "unit", "date", "name", "role", "negation", "hedge", "quote"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing in a sentence that its evidence does not say, or says otherwise."""
+
+    kind: ProblemKind
+    found: str
+    """As the sentence has it."""
+    expected: str | None
+    """As the evidence has it; None where the evidence has nothing of the kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A sentence of a text that was checked against evidence. `text` stands at [start:end] of the whole text."""
+
+    text: str
+    start: int
+    end: int
+    verdict: Verdict
+    score: float
+    """Estimated probability that the evidence supports the sentence, 0..1."""
+    problems: tuple[Problem, ...]
+    evidence: tuple[Evidence, ...]
+    """What supports or contradicts it, the best first; empty where the corpus has nothing on it."""
+
+
 # --- the seams -------------------------------------------------------------------------------------------------------
 
 
