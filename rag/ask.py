@@ -19,6 +19,7 @@ from rag.question import understand
 from rag.reader import OnnxReader
 from rag.retrieve import merge, retrieve
 from rag.settings import Settings
+from rag.support import answered
 from rag.types import (
     Answer,
     Article,
@@ -182,7 +183,7 @@ class Chipdesk:
 
     def _answers_unfiltered(self, question: Question, vector: Vectors, index: Index) -> bool:
         evidence = self.evidence(replace(question, filters=Filters()), vector, index=index)
-        return bool(evidence) and evidence[0].support >= self.settings.support
+        return answered(evidence) >= self.settings.support
 
     def article(self, identity: str) -> Article:
         """One article of the index.

@@ -7,15 +7,16 @@ once with all its citations; where accounts differ, both sides are told; who ask
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from rag.period import fits, mentions
+from rag.support import answered
 from rag.types import Evidence, Question, Selection
 from rag.words import STOPWORDS, fold, tokens
 
-FURTHER: Final = 0.5
-"""Share of the required support that is enough for a further sentence."""
+WEAK: Final = 0.0175
+"""Support below which no further sentence joins."""
 FOREIGN_LEAD: Final = 3.0
 """How many times better supported a sentence must be to lead in the other language, where its event is told in both."""
 JOINS: Final = 0.1
@@ -59,7 +60,14 @@ _SOURCING = re.compile(
 )
 
 
-def choose(question: Question, evidence: Sequence[Evidence], *, most: int, least: float) -> Selection:
+def choose(
+    question: Question,
+    evidence: Sequence[Evidence],
+    *,
+    most: int,
+    least: float,
+    sure: Callable[[Sequence[Evidence]], float] = answered,
+) -> Selection:
     """The statements of an answer in the order they are told, or the reason why there is none.
 
     An event that is told in the question's language is not quoted in the other one as well. Where the question names a
@@ -69,25 +77,26 @@ def choose(question: Question, evidence: Sequence[Evidence], *, most: int, least
         question: its language comes first; "latest" and "conflict" among its wants change what joins and in which order.
         evidence: best supported first.
         most: most statements.
-        least: support that the best sentence needs.
+        least: probability that there is an answer, below which the question is declined.
+        sure: tells that probability for the evidence that counts, best first.
     """
     timely = [item for item in evidence if _in_period(question, item)]
     correcting = max(evidence, key=lambda item: item.corrects, default=None)
     if correcting and correcting.corrects >= CORRECTS and (not timely or correcting.corrects > timely[0].support):
         return Selection(((correcting,),), reason="false_premise")
-    if not timely or timely[0].support < least:
-        elsewhere = bool(evidence) and evidence[0].support >= least
+    if sure(timely) < least:
+        elsewhere = len(timely) < len(evidence) and sure(evidence) >= least
         return Selection((), reason="outside_filters" if elsewhere else "no_coverage")
     evidence = timely
     told = {item.article.event for item in evidence if item.article.language == question.language}
     usable = [item for item in evidence if item.article.language == question.language or item.article.event not in told]
     best = evidence[0]
-    if best not in usable and usable and usable[0].support >= max(least, best.support / FOREIGN_LEAD):
+    if best not in usable and usable and usable[0].support >= best.support / FOREIGN_LEAD:
         best = usable[0]
     if _SOURCING.search(best.quote) and not _SOURCING.search(question.standalone):
         best = next((item for item in usable if _leads_instead(item, best)), best)
     if "latest" in question.wants:
-        fit = [item for item in usable if item.support >= max(least, NEWEST * best.support)]
+        fit = [item for item in usable if item.support >= NEWEST * best.support]
         best = max(fit, key=lambda item: (item.article.published, item.support), default=best)
     statements = [[best]]
     differ = False
@@ -97,7 +106,7 @@ def choose(question: Question, evidence: Sequence[Evidence], *, most: int, least
         explains = "why" in question.wants and item.article.event in events and bool(_BECAUSE.search(item.quote))
         share = CONTRASTS if contrast else JOINS
         share = min(share, EXPLAINS) if explains else share
-        enough = share * best.support if contrast or explains else max(share * best.support, least * FURTHER)
+        enough = share * best.support if contrast or explains else max(share * best.support, WEAK)
         if item is best or item.support < enough:
             continue
         same = next((told for told in statements if _same_statement(told[0].quote, item.quote)), None)

@@ -2,8 +2,7 @@
 
 Similarity cannot tell an answer from a sentence that is merely about the same thing. So a trained reader judges each
 candidate sentence in its passage, and cheap measurements (meaning, words, names, the kind of answer wanted) stand beside
-its judgement; a logistic model turns all of them into a probability, the sentence's support. The weights are fitted on
-training questions that the reader has not seen (`python -m rag.evaluate.fit`); none depends on the size of the corpus.
+its judgement; `rag.support` turns all of them into a probability. No measurement depends on the size of the corpus.
 """
 
 from __future__ import annotations
@@ -18,40 +17,10 @@ from typing import Final, Protocol
 
 from rag.dates import written
 from rag.glossary import Glossary
+from rag.support import log_sum, sigmoid, support
 from rag.types import LANGUAGES, Article, Chunk, Evidence, Hit, Language, Passage, Question, Reader, Said, Vectors
 from rag.words import fold, language_of, terms, tokens
 
-FEATURES: Final = (
-    "reader", "reader_share", "sentence_cosine", "chunk_cosine", "lead_over_rest", "rank", "fused", "coverage", "context_coverage", "cross_coverage",
-    "cross_context", "names_in_sentence", "names_in_context", "names_missing", "numbers_missing", "number_wanted",
-    "date_wanted", "cause_wanted", "person_wanted", "saying_wanted", "same_language", "first_sentence",
-)  # fmt: skip
-WEIGHTS: Final[dict[str, float]] = {
-    # printed by `python -m rag.evaluate.fit`: the 1,440 training questions whose events the reader has not seen
-    "reader": 1.712,
-    "reader_share": 1.398,
-    "sentence_cosine": 0.420,
-    "chunk_cosine": -0.159,
-    "lead_over_rest": 0.452,
-    "rank": 2.078,
-    "fused": 2.053,
-    "coverage": 0.310,
-    "context_coverage": -0.768,
-    "cross_coverage": 0.597,
-    "cross_context": 0.757,
-    "names_in_sentence": -0.248,
-    "names_in_context": 0.330,
-    "names_missing": -0.811,
-    "numbers_missing": -0.713,
-    "number_wanted": 0.100,
-    "date_wanted": 0.200,
-    "cause_wanted": 0.988,
-    "person_wanted": -0.002,
-    "saying_wanted": 0.379,
-    "same_language": 0.541,
-    "first_sentence": -0.459,
-    "bias": -6.166,
-}
 READER_SCALE: Final = 4.0
 """The reader's logits lie between about -10 and 10."""
 COSINE_CENTRE: Final = 0.85
@@ -130,7 +99,7 @@ def find_evidence(
     mentioned = index.said([hit.row for hit in hits])
     readings = reader.read(question.standalone, [passage_of(hit.article, hit.chunk) for hit in hits])
     # log of the sum over all sentences and "none of them", whose logit is 0
-    total = _log_sum([0.0, *(reading.answers for passage in readings for reading in passage)])
+    total = log_sum([0.0, *(reading.answers for passage in readings for reading in passage)])
     measured: list[tuple[Hit, int, dict[str, float]]] = []
     for rank, hit in enumerate(hits):
         cosines = index.sentence_cosines(vector, hit.first, len(hit.chunk.sentences))
@@ -159,7 +128,7 @@ def find_evidence(
     if "why" in question.wants:
         supports = _explained(measured, supports)
     found = [
-        Evidence(hit.article, hit.chunk.sentences[position], supported, _sigmoid(features["corrects"]), features)
+        Evidence(hit.article, hit.chunk.sentences[position], supported, sigmoid(features["corrects"]), features)
         for (hit, position, features), supported in zip(measured, supports, strict=True)
     ]
     return sorted(found, key=lambda evidence: (-evidence.support, evidence.article.id, evidence.span.start))
@@ -172,25 +141,6 @@ def passage_of(article: Article, chunk: Chunk) -> Passage:
     return Passage(f"{article.title} ({day})", sentences)
 
 
-def support(features: dict[str, float]) -> float:
-    """The logistic model: probability that a sentence with these measurements answers the question, 0..1."""
-    known = STRANGE if features.get("strange") else 1.0
-    return known * _sigmoid(WEIGHTS["bias"] + sum(WEIGHTS[name] * features[name] for name in FEATURES))
-
-
-def _sigmoid(x: float) -> float:
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x))))
-
-
-def _log_sum(values: Sequence[float]) -> float:
-    """log(sum(exp(v))), without overflow."""
-    top = max(values)
-    return top + math.log(sum(math.exp(value - top) for value in values))
-
-
-STRANGE: Final = 0.05
-"""What is left of all support where the question is about something the corpus does not know: whatever was found is about
-another thing."""
 EXPLAINS: Final = 0.5
 """Share of its neighbour's support that a sentence gets which gives the cause of what the neighbour says."""
 

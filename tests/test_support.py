@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from made import evidence
+
+from rag.support import ANSWERED, FEATURES, SIGNS, WEIGHTS, answered, signs, support
+from rag.types import Evidence
+
+
+def ranked(*measured: tuple[float, float, float]) -> list[Evidence]:
+    """Evidence with (support, the reader's logit, its share), best first."""
+    return [
+        replace(evidence(f"Sentence {number}.", value), features={"reader": logit, "reader_share": share})
+        for number, (value, logit, share) in enumerate(measured)
+    ]
+
+
+def test_every_measurement_has_a_weight_and_the_other_way_round() -> None:
+    assert WEIGHTS.keys() == {"bias", *FEATURES}
+    assert ANSWERED.keys() == {"bias", *SIGNS}
+
+
+def test_support_is_a_probability_however_large_the_measurements() -> None:
+    for size in (-1e9, 0.0, 1e9):
+        assert 0 <= support(dict.fromkeys(FEATURES, size)) <= 1
+
+
+def test_a_question_about_something_unknown_has_hardly_any_support() -> None:
+    plain = dict.fromkeys(FEATURES, 1.0)
+    assert support(plain | {"strange": 1.0}) < 0.1 * support(plain)
+
+
+def test_nothing_answers_without_evidence() -> None:
+    assert answered([]) == 0
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-12, 1.0])
+def test_the_edges_of_probability_are_measured_too(size: float) -> None:
+    one = ranked((size, 0.0, size))
+    assert signs(one).keys() == set(SIGNS)
+    assert 0 <= answered(one) <= 1
+
+
+def test_more_support_and_a_surer_reader_make_an_answer_likelier() -> None:
+    near_miss = ranked((0.05, -1.0, 0.05), (0.04, -1.2, 0.04))
+    clear = ranked((0.7, 1.0, 0.8), (0.2, -0.5, 0.1))
+    assert answered(clear) > answered(near_miss)
