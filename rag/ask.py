@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rag.choose import choose, nearest
+from rag.choose import choose, nearest, together
 from rag.embed import open_embedder
 from rag.errors import BadRequest, UnknownArticle
 from rag.evidence import find_evidence, worth_reading
@@ -21,6 +21,7 @@ from rag.retrieve import merge, retrieve
 from rag.settings import Settings
 from rag.support import answered
 from rag.types import (
+    LANGUAGES,
     Answer,
     Article,
     Citation,
@@ -32,6 +33,7 @@ from rag.types import (
     Question,
     Reader,
     Reason,
+    Selection,
     Sentence,
     Turn,
     Vectors,
@@ -121,7 +123,9 @@ class Chipdesk:
             text, language=language, filters=filters, history=history, dates=dates, index=index
         )
         evidence = self.evidence(question, vector, index=index)
-        selection = choose(question, evidence, most=self.settings.sentences, least=self.settings.support)
+        selection = self._choose(question, evidence)
+        if question.parts:
+            selection = self._each_part(question, selection, index)
         reason = selection.reason
         if reason is None:
             draft = self._writers[writer].write(question, selection)
@@ -180,6 +184,24 @@ class Chipdesk:
         index = index or self.index
         hits = worth_reading(question, self.retrieve(question, vector, index=index), self.settings.read)
         return find_evidence(question, vector, hits, index, self.reader)
+
+    def _choose(self, question: Question, evidence: Sequence[Evidence]) -> Selection:
+        return choose(question, evidence, most=self.settings.sentences, least=self.settings.support)
+
+    def _each_part(self, question: Question, whole: Selection, index: Index) -> Selection:
+        """A comparing question's selection with what it does not say yet of the things compared."""
+        said = " ".join(item.quote for item in whole.evidence) if whole.reason is None else ""
+        told = {concept for language in LANGUAGES for concept in index.glossary.concepts(said, language)}
+        selections, without = [whole], []
+        for part in question.parts:
+            if part.concept in told or part.about.casefold() in said.casefold():
+                continue
+            own, vector = self.read(part.text, language=question.language, filters=question.filters, index=index)
+            selection = self._choose(own, self.evidence(own, vector, index=index))
+            selections.append(selection)
+            if selection.reason is not None:
+                without.append(part.about)
+        return replace(together(selections, most=self.settings.sentences), without=tuple(without))
 
     def _answers_unfiltered(self, question: Question, vector: Vectors, index: Index) -> bool:
         evidence = self.evidence(replace(question, filters=Filters()), vector, index=index)

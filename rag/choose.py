@@ -122,6 +122,19 @@ def choose(
     )
 
 
+def together(selections: Sequence[Selection], *, most: int) -> Selection:
+    """The selections for the parts of a question as one, each with its share of the statements; the first where all decline."""
+    answering = [selection for selection in selections if selection.reason is None]
+    if not answering:
+        return selections[0]
+    share = max(1, most // len(answering))
+    told: list[tuple[Evidence, ...]] = []
+    for selection in answering:
+        new = [each for each in selection.statements if all(each[0] != other[0] for other in told)]
+        told += new[:share]
+    return Selection(tuple(told[:most]), differ=any(selection.differ for selection in answering))
+
+
 def _leads_instead(item: Evidence, best: Evidence) -> bool:
     return item.support >= SOURCED * best.support and not _SOURCING.search(item.quote)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from rag.dates import written
@@ -37,6 +38,12 @@ def old(day: date, precision: Precision, language: Language) -> str:
 def accounts_differ(language: Language) -> str:
     """Said where the sentences tell the matter differently."""
     return "Die Darstellungen gehen auseinander:" if language == "de" else "Accounts of this differ:"
+
+
+def nothing_on(names: Sequence[str], language: Language) -> str:
+    """Said with an answer to a comparing question: what of it the corpus does not answer."""
+    listed = ", ".join(names)
+    return f"Nichts gefunden zu: {listed}." if language == "de" else f"Nothing found on: {listed}."
 
 
 def declined(reason: Reason, question: Question, near: Selection, covered: tuple[date, date] | None) -> str:

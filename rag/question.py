@@ -12,6 +12,7 @@ from rag.errors import BadRequest
 from rag.followup import make_standalone
 from rag.glossary import Glossary
 from rag.names import names
+from rag.parts import parts
 from rag.period import find_period
 from rag.types import Filters, Language, Question, Turn
 from rag.words import language_of
@@ -106,4 +107,5 @@ def understand(
         filters=filters,
         asked=today,
         period=period,
+        parts=parts(standalone, own, glossary),
     )

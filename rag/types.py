@@ -162,6 +162,18 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of the questions that a comparing question is made of."""
+
+    text: str
+    """The question for one of the things compared."""
+    about: str
+    """That thing, as typed."""
+    concept: str | None
+    """Its glossary id; None where the glossary does not know it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A question as the query line sees it."""
 
@@ -177,6 +189,8 @@ class Question:
     filters: Filters
     period: Period | None = None
     """The time the question speaks of; None where it names none, or where the asker took it back."""
+    parts: tuple[Part, ...] = ()
+    """What it is made of where it compares; empty otherwise."""
     asked: date | None = None
     """The day it is asked on, from which the age of evidence is seen; None where that does not matter."""
 
@@ -244,6 +258,8 @@ class Selection:
     """Each statement with all evidence that makes it, the best first: that one is quoted, all are cited."""
     differ: bool = False
     """Whether accounts of the matter differ."""
+    without: tuple[str, ...] = ()
+    """Things the question compares that the evidence says nothing of, as typed."""
     reason: Reason | None = None
     """Why the question is declined; the statements are then the nearest there is, or what corrects its premise."""
 

@@ -49,6 +49,8 @@ def notes(question: Question, selection: Selection) -> tuple[str, ...]:
         said.append(phrases.as_of(newest.published, newest.precision, question.language))
     elif question.asked and question.asked - newest.published > OLD and not _YEAR.search(question.standalone):
         said.append(phrases.old(newest.published, newest.precision, question.language))
+    if selection.without:
+        said.append(phrases.nothing_on(selection.without, question.language))
     if selection.differ:
         said.append(phrases.accounts_differ(question.language))
     return tuple(said)

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from made import article, evidence, question
 
-from rag.choose import CORRECTS, REPEATS, choose, nearest
+from rag.choose import CORRECTS, REPEATS, choose, nearest, together
 from rag.types import Evidence, Language, Period, Selection, Span
 
 
@@ -222,3 +222,27 @@ def test_the_nearest_events_are_named_once_each_in_the_askers_language() -> None
     ]
     found = nearest(question(language="en"), items)
     assert [statement[0].quote for statement in found] == ["First.", "Second.", "Drittens."]
+
+
+# --- questions that compare ------------------------------------------------------------------------------------------
+
+
+def test_the_parts_of_a_question_share_the_answer() -> None:
+    first = [other(f"Nvidia {word}.", event=word) for word in ("alpha", "bravo", "carol")]
+    second = [other(f"Apple {word}.", event=word) for word in ("delta", "eagle", "fancy")]
+    whole = together([selected(*first), selected(*second)], most=4)
+    assert [statement[0] for statement in whole.statements] == [*first[:2], *second[:2]]
+
+
+def test_a_part_without_an_answer_leaves_the_place_to_the_others() -> None:
+    items = [other(f"Nvidia {word}.", event=word) for word in ("alpha", "bravo", "carol")]
+    assert together([selected(), selected(*items)], most=3).statements == selected(*items, most=3).statements
+
+
+def test_nothing_is_told_twice_by_two_parts() -> None:
+    item = evidence()
+    assert together([selected(item), selected(item)], most=5).statements == ((item,),)
+
+
+def test_where_every_part_declines_the_whole_does() -> None:
+    assert together([selected(evidence(support=0.1)), selected()], most=5).reason == "no_coverage"
