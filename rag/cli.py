@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -766,9 +767,9 @@ def bench(
 
 
 def _progress_line() -> Callable[[str], None]:
-    """Shows what is being done on one line, on a terminal only."""
+    """Shows what is being done on one line; in a log, on a line of its own every `LOGGED_EVERY` seconds."""
     if not err.is_terminal:
-        return lambda _: None
+        return _logged()
     status = err.status("")
     status.start()
 
@@ -776,6 +777,22 @@ def _progress_line() -> Callable[[str], None]:
         status.update(escape(message))
         if not message:
             status.stop()
+
+    return show
+
+
+LOGGED_EVERY: Final = 60.0
+"""Seconds between two lines about progress where no terminal shows them: an hour of training is seen to go on."""
+
+
+def _logged() -> Callable[[str], None]:
+    last = time.monotonic()
+
+    def show(message: str) -> None:
+        nonlocal last
+        if message and time.monotonic() - last >= LOGGED_EVERY:
+            last = time.monotonic()
+            err.print(escape(message), soft_wrap=True)
 
     return show
 
