@@ -115,6 +115,8 @@ CSS: Final = """
 .reply .accounts { margin: .2rem 0 .2rem 1.1rem; padding: 0; list-style: disc; }
 .reply .accounts li { margin: .35rem 0; }
 .card .facts, .accounts .facts { display: block; font-size: .82rem; color: var(--body-text-color-subdued); }
+.card .corrected { display: block; font-size: .82rem; font-weight: 600; color: #975a16; }
+.dark .card .corrected { color: #f6ad55; }
 .card .outlets { margin: .4rem 0 .4rem 1.1rem; padding: 0; font-size: .85rem; list-style: disc; }
 .card .article { border-top: 1px solid var(--border-color-primary); padding-top: .4rem; font-size: .95rem; max-height: 26rem; overflow-y: auto; }
 .card mark { background: #ffe58f; color: #1a1a1a; padding: .05rem .1rem; }

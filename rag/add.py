@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from rag.errors import ArticleError, ExtractError
 from rag.extract import SUFFIXES as EXTRACTED
 from rag.extract import as_file, extract
-from rag.read import SUFFIXES, Known, article_files, read_article, read_topics
+from rag.read import SUFFIXES, Known, article_files, read_article, read_topics, without_language
 from rag.settings import Settings
 from rag.types import Article
 
 if TYPE_CHECKING:
     from rag.fetch import Fetcher
+    from rag.stories import Stories
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,15 @@ class Added:
     """False where the same text was there already and nothing was written."""
 
 
-def add(settings: Settings, path: Path, known: Known, *, replace: bool = False, content: bytes | None = None) -> Added:
+def add(
+    settings: Settings,
+    path: Path,
+    known: Known,
+    *,
+    replace: bool = False,
+    content: bytes | None = None,
+    stories: Stories | None = None,
+) -> Added:
     """Put one .md or .txt file into the corpus. The index is not touched: build afterwards.
 
     Args:
@@ -43,6 +52,7 @@ def add(settings: Settings, path: Path, known: Known, *, replace: bool = False, 
         known: what the user says about it; wins over the file's front matter and over what is derived.
         replace: overwrite an article with the same id but another text or other metadata.
         content: what `path` is taken to hold; without it the file is opened.
+        stories: finds the story it belongs to where nothing names one; without it the article stands alone.
 
     Raises:
         ArticleError: the file cannot be used, its id is taken by another text, or another file is in its place.
@@ -54,6 +64,9 @@ def add(settings: Settings, path: Path, known: Known, *, replace: bool = False, 
     there = existing(settings, article.id)
     if there is not None:
         target, old = there
+        if stories is not None and not article.copy_of and article.event == without_language(article.id):
+            # what was decided about it before holds
+            article = dataclasses.replace(article, event=old.event, copy_of=old.copy_of)
         if _agree(old, article) or (old.text == article.text and not replace):
             return Added(old, target, new=False)
         if not replace:
@@ -69,10 +82,17 @@ def add(settings: Settings, path: Path, known: Known, *, replace: bool = False, 
         raise ArticleError(
             path, f"{target} is in its place and is not the article {article.id!r}; mend or move that file", field="id"
         )
-    return Added(_write(settings, path, article, target), target, new=True)
+    elif stories is not None:
+        article = stories.placed(article, stories.near(article))
+    added = Added(_write(settings, path, article, target), target, new=True)
+    if stories is not None:
+        stories.keep(added.article)
+    return added
 
 
-def add_file(settings: Settings, path: Path, known: Known, *, replace: bool = False) -> Added:
+def add_file(
+    settings: Settings, path: Path, known: Known, *, replace: bool = False, stories: Stories | None = None
+) -> Added:
     """`add` for a file of any kind that is read.
 
     Raises:
@@ -80,7 +100,7 @@ def add_file(settings: Settings, path: Path, known: Known, *, replace: bool = Fa
         ExtractError: there is no article in it.
     """
     if path.suffix.lower() in SUFFIXES:
-        return add(settings, path, known, replace=replace)
+        return add(settings, path, known, replace=replace, stories=stories)
     if path.suffix.lower() not in EXTRACTED:
         raise ArticleError(path, f"is none of {', '.join((*SUFFIXES, *EXTRACTED))}; save its text as .txt")
     try:
@@ -90,10 +110,19 @@ def add_file(settings: Settings, path: Path, known: Known, *, replace: bool = Fa
         content = path.read_bytes()
     except OSError as error:
         raise ArticleError(path, f"cannot be read: {error.strerror}") from error
-    return add(settings, path, known, replace=replace, content=as_file(extract(content, str(path), url=known.url)))
+    found = as_file(extract(content, str(path), url=known.url))
+    return add(settings, path, known, replace=replace, content=found, stories=stories)
 
 
-def add_page(settings: Settings, url: str, fetcher: Fetcher, known: Known, *, replace: bool = False) -> Added:
+def add_page(
+    settings: Settings,
+    url: str,
+    fetcher: Fetcher,
+    known: Known,
+    *,
+    replace: bool = False,
+    stories: Stories | None = None,
+) -> Added:
     """`add` for an address: the page or document there is fetched and extracted.
 
     Raises:
@@ -107,7 +136,8 @@ def add_page(settings: Settings, url: str, fetcher: Fetcher, known: Known, *, re
     found = dataclasses.replace(found, outlet=known.publisher or found.outlet, url=known.url or found.url)
     known = dataclasses.replace(known, publisher=None, url=None)
     try:
-        return add(settings, named_after(found.title, page.url), known, replace=replace, content=as_file(found))
+        name = named_after(found.title, page.url)
+        return add(settings, name, known, replace=replace, content=as_file(found), stories=stories)
     except ArticleError as error:
         field = f"{error.field}: " if error.field else ""
         raise ExtractError(f"{page.url}: {field}{error.problem}.") from error
@@ -169,6 +199,7 @@ def as_markdown(article: Article) -> str:
         "---",
         f"id: {article.id}",
         f"event: {_quoted(article.event)}",
+        *([f"copy_of: {article.copy_of}"] if article.copy_of else []),
         f"language: {article.language}",
         f"title: {_quoted(article.title)}",
         f"published: {article.published.isoformat()}",

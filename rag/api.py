@@ -1,4 +1,4 @@
-"""The web server: POST /ask (JSON or server-sent events), GET /articles/{id}, GET /health, and the chat page.
+"""The web server: POST /ask (JSON or server-sent events), GET /articles/{id}, /corrections, GET /health, and the chat page.
 
 A door: it parses, calls `rag.ask` and formats. Errors are problem+json (RFC 9457) with a sentence that says what to do.
 """
@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import date
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
@@ -25,11 +26,16 @@ from starlette.exceptions import HTTPException
 
 from rag.ask import Chipdesk
 from rag.errors import BadRequest, ChipdeskError, PortInUse
+from rag.recheck import Finding, recheck, saved
 from rag.settings import Settings
 from rag.types import Answer, Article, Filters, Language, Turn
+from rag.versions import Correction, corrections, older
 
 BODY_BYTES: Final = 512_000
 """Largest request body: 20 messages of 20,000 characters and some room."""
+SAVED_BYTES: Final = 4_000_000
+"""Largest body of saved answers; one answer has about 10,000 bytes."""
+_MOST: Final = {"/ask": BODY_BYTES, "/corrections": SAVED_BYTES}
 PROBLEM: Final = "application/problem+json"
 log = logging.getLogger(__name__)
 
@@ -63,6 +69,16 @@ class Ask(BaseModel):
     @property
     def filters(self) -> Filters:
         return Filters(self.since, self.until, tuple(self.publishers), tuple(self.topics))
+
+
+class Answers(BaseModel):
+    """Answers given earlier, as POST /ask returned them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answers: list[dict[str, Any]] = Field(
+        description="Needed are id, question, and of each citation number, article, quote, start and end; status and since count."
+    )
 
 
 class Health(BaseModel):
@@ -156,6 +172,16 @@ def create_app(settings: Settings, *, desk: Chipdesk | None = None) -> FastAPI:
         """One article with its full text; quotations are `text[start:end]`."""
         return desk.article(identity)
 
+    @app.get("/corrections", response_model=list[Correction], responses=_PROBLEMS)
+    def corrected(since: date | None = None) -> list[Correction]:
+        """What was corrected, withdrawn or replaced, the latest first; with `since` only from that day on."""
+        return corrections(settings, desk.index.catalog.articles(), since=since)
+
+    @app.post("/corrections", response_model=list[Finding], responses=_PROBLEMS)
+    def check(body: Answers) -> list[Finding]:
+        """What became of each citation of answers given earlier; they are not kept here."""
+        return recheck(saved(body.answers), desk.index.article, partial(older, settings))
+
     @app.get("/health", response_model=Health, responses={503: {"model": Health}})
     def health() -> Response:
         """Ready (200) or not (503), and how old the index and the newest article are."""
@@ -248,8 +274,9 @@ async def _bounded(request: Request, proceed: Callable[[Request], Awaitable[Resp
     length = request.headers.get("content-length", "")
     declared = int(length) if length.isdigit() else 0
     chunked = "transfer-encoding" in request.headers
-    if request.url.path.endswith("/ask") and (declared > BODY_BYTES or chunked):
-        return _problem(413, "The request is too large", f"Send at most {BODY_BYTES:,} bytes with a Content-Length.")
+    most = next((most for path, most in _MOST.items() if request.url.path.endswith(path)), None)
+    if most is not None and (declared > most or chunked):
+        return _problem(413, "The request is too large", f"Send at most {most:,} bytes with a Content-Length.")
     return await proceed(request)
 
 

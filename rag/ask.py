@@ -14,6 +14,7 @@ from rag.embed import open_embedder
 from rag.errors import BadRequest, UnknownArticle
 from rag.evidence import find_evidence, worth_reading
 from rag.index import MANIFEST, Index
+from rag.origins import credit
 from rag.phrases import declined
 from rag.question import understand
 from rag.reader import OnnxReader
@@ -230,6 +231,7 @@ class Chipdesk:
         sentences: list[Sentence],
         citations: list[Citation],
     ) -> Answer:
+        sentences, citations = credit(sentences, citations, index.article, index.glossary, question.language)
         return Answer(
             id=_identity(index, question, writer),
             question=question.text,

@@ -22,6 +22,7 @@ from rich.text import Text
 from rag.dates import written
 from rag.errors import BadRequest, ChipdeskError, SettingsError
 from rag.glossary import Glossary
+from rag.phrases import corrected, origins
 from rag.settings import Settings, load
 from rag.types import Answer, Article, Citation, Filters, Language, Source
 
@@ -38,7 +39,12 @@ err = Console(stderr=True, highlight=False)
 
 Corpus = Annotated[Path | None, typer.Option("--corpus", help="Corpus folder.", show_default="the repository's")]
 IndexDir = Annotated[Path | None, typer.Option("--index", help="Index folder.", show_default="the repository's")]
+Event = Annotated[str | None, typer.Option(help="The story it belongs to.", show_default="that of what it resembles")]
+CopyOf = Annotated[str | None, typer.Option(help="Id of the article whose text it has.", show_default="found by text")]
+Alone = Annotated[bool, typer.Option("--alone", help="No copy, a story of its own, whatever it resembles.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+SAVED_BYTES: Final = 20_000_000
+"""Most of a file of saved answers; one answer has about 10,000."""
 EXIT_PROBLEMS: Final = 1
 """Exit code where something failed or files were skipped; 2 is a wrong command line."""
 
@@ -195,6 +201,9 @@ def add(
     url: Annotated[str | None, typer.Option(help="Where it can be read.")] = None,
     topic: Annotated[list[str] | None, typer.Option(help="A topic; may be repeated.")] = None,
     identity: Annotated[str | None, typer.Option("--id", help="Article id.", show_default="date and file name")] = None,
+    event: Event = None,
+    copy_of: CopyOf = None,
+    alone: Alone = False,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite an article with the same id.")] = False,
     corpus: Corpus = None,
     index: IndexDir = None,
@@ -204,7 +213,8 @@ def add(
     from rag.add import Added, add_file, add_page, files_of
     from rag.errors import ArticleError, ExtractError, FetchError
     from rag.fetch import open_fetcher
-    from rag.read import Known
+    from rag.read import Known, without_language
+    from rag.stories import open_stories
 
     settings = load(corpus=corpus, index=index)
     pages = [name for name in files if name.lower().startswith(("http://", "https://"))]
@@ -215,10 +225,14 @@ def add(
     paths = list(files_of(given))
     if len(paths) + len(pages) > 1 and (title or published or identity or url):
         raise typer.BadParameter("--title, --published, --url and --id describe one file; add the files one by one.")
-    known = Known(identity, title, published, language, publisher, url, tuple(topic) if topic else None)
+    topics = tuple(topic) if topic else None
+    known = Known(identity, title, published, language, publisher, url, topics, event, copy_of)
     fetcher = open_fetcher(settings)
-    jobs: list[Callable[[], Added]] = [partial(add_file, settings, path, known, replace=replace) for path in paths]
-    jobs += [partial(add_page, settings, page, fetcher, known, replace=replace) for page in pages]
+    stories = None if alone else open_stories(settings)
+    from_file = partial(add_file, settings, known=known, replace=replace, stories=stories)
+    from_page = partial(add_page, settings, fetcher=fetcher, known=known, replace=replace, stories=stories)
+    jobs: list[Callable[[], Added]] = [partial(from_file, path) for path in paths]
+    jobs += [partial(from_page, page) for page in pages]
     added: list[Added] = []
     problems: list[ChipdeskError] = []
     for job in jobs:
@@ -231,6 +245,10 @@ def add(
             day = written(item.article.published, "en", item.article.precision)
             state = "Added" if item.new else "Already there:"
             err.print(Text(f"{state} {item.article.id} – “{item.article.title}”, {day}, {item.article.language}"))
+            if item.article.copy_of:
+                err.print(Text(f"  A copy of {item.article.copy_of}. If it is none: add it with --replace --alone."))
+            elif item.new and not event and item.article.event != without_language(item.article.id):
+                err.print(Text(f"  Joined the story {item.article.event}. If it is another: --replace --alone."))
     _print_problems(tuple(problems))
     built = _build(settings) if added else True
     if as_json:
@@ -343,7 +361,10 @@ def inbox_list(corpus: Corpus = None, as_json: Json = False) -> None:
                 item.article.published.isoformat(),
                 item.article.id,
                 item.article.title,
-                ", ".join(f"{one.id} ({one.overlap:.0%})" for one in item.near[:2]),
+                ", ".join(
+                    f"{one.id} ({'other language, ' if one.kind == 'language' else ''}{one.overlap:.0%})"
+                    for one in item.near[:2]
+                ),
             ]
             for item in waiting
         ]
@@ -406,15 +427,19 @@ def inbox_edit(
     language: Annotated[str | None, typer.Option(help="de or en.")] = None,
     topic: Annotated[list[str] | None, typer.Option(help="A topic; may be repeated.")] = None,
     entity: Annotated[list[str] | None, typer.Option(help="A company, chip, person or rule; may be repeated.")] = None,
+    event: Event = None,
+    copy_of: CopyOf = None,
+    alone: Alone = False,
     corpus: Corpus = None,
     as_json: Json = False,
 ) -> None:
-    """Change title, date, language, topics or entities of an article before it is accepted."""
+    """Change title, date, language, topics, entities or story of an article before it is accepted."""
     from rag import inbox
     from rag.read import Known
 
-    known = Known(title=title, published=published, language=language, topics=tuple(topic) if topic else None)
-    item = inbox.edit(load(corpus=corpus), identity, known, entities=entity)
+    topics = tuple(topic) if topic else None
+    known = Known(None, title, published, language, topics=topics, event=event, copy_of=copy_of)
+    item = inbox.edit(load(corpus=corpus), identity, known, entities=entity, alone=alone)
     if as_json:
         _print_json(inbox.as_json(item))
 
@@ -460,6 +485,58 @@ def corrections_mark(
     mark(settings, identity, status, reason)  # type: ignore[arg-type]
     if not _build(settings):
         raise typer.Exit(EXIT_PROBLEMS)
+
+
+@corrections_app.command("check")
+def corrections_check(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…|-", help="Saved answers: JSON, or one a line; - reads standard input.")
+    ],
+    corpus: Corpus = None,
+    as_json: Json = False,
+) -> None:
+    """Check answers given earlier: does each quotation still stand, and was its article corrected or withdrawn since?
+
+    Exit code 1 if something does not stand as it did.
+    """
+    from rag.read import read_corpus
+    from rag.recheck import read_saved, recheck
+    from rag.versions import older
+
+    settings = load(corpus=corpus)
+    answers = [answer for file in files for answer in read_saved(_text_of(file))]
+    articles = {a.id: a for a in read_corpus(settings.corpus, most_bytes=settings.article_bytes).articles}
+    found = recheck(answers, articles.get, partial(older, settings))
+    changed = [one for one in found if one.verdict != "stands"]
+    if as_json:
+        _print_json([asdict(one) for one in found])
+    else:
+        for one in changed:
+            day = f" ({written(one.since, 'en')})" if one.since and one.verdict in ("corrected", "withdrawn") else ""
+            head = Text.assemble((f"{one.verdict}{day}", "bold yellow"), f" [{one.number}] {one.article}")
+            out.print(head.append(f" – {one.question}", style="dim"), soft_wrap=True)
+            lines = [("reason", one.reason), ("quoted", one.quote), ("now", one.now)]
+            lines += [("was in", f"version {one.version}")] if one.version else []
+            for name, value in lines:
+                if value:
+                    out.print(Text(f"    {name}: {value}"), soft_wrap=True)
+        err.print(f"{len(found) - len(changed)} of {len(found)} citations in {len(answers)} answers stand as they did.")
+    if changed:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+def _text_of(file: str) -> str:
+    """What a file of saved answers or the standard input holds."""
+    try:
+        with sys.stdin.buffer if file == "-" else Path(file).open("rb") as stream:
+            content = stream.read(SAVED_BYTES + 1)
+        if len(content) > SAVED_BYTES:
+            raise BadRequest(f"{file} has more than {SAVED_BYTES:,} bytes.", "Check the answers in several files.")
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise BadRequest(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"{file} is not UTF-8.") from error
 
 
 # --- looking at the corpus ---------------------------------------------------------------------------------------------
@@ -623,10 +700,25 @@ def _print_answer(answer: Answer) -> None:
         out.print(f"\n  [bold]{heading}[/]")
         for article in dict.fromkeys(citation.article for citation in answer.citations):
             _print_cited([c for c in answer.citations if c.article == article], answer)
+    _print_origins(answer)
     if answer.newest and not answer.abstained:
         label = "Neuester Beleg" if german else "Newest evidence"
         out.print(f"\n  [dim]{label}: {written(answer.newest, answer.language)} · {answer.took_ms} ms[/]")
     out.print()
+
+
+def _print_origins(answer: Answer) -> None:
+    """What the sentences go back to, those with the same citations and origins once."""
+    lines: dict[str, list[int]] = {}
+    for sentence in answer.sentences:
+        told = origins(sentence.origins, answer.language)
+        if told:
+            lines.setdefault(told, []).extend(number for number in sentence.citations)
+    if lines:
+        out.print(f"\n  [bold]{'Herkunft' if answer.language == 'de' else 'Origins'}[/]")
+    for told, numbers in lines.items():
+        marks = "".join(f"[{number}]" for number in dict.fromkeys(numbers))
+        out.print(Padding(Text.assemble((marks, "cyan"), (f" {told}", "dim")), (0, 2)))
 
 
 def _print_cited(citations: list[Citation], answer: Answer) -> None:
@@ -636,6 +728,8 @@ def _print_cited(citations: list[Citation], answer: Answer) -> None:
     head = Text("".join(f"[{citation.number}]" for citation in citations), style="cyan")
     head.append(f" {first.title} ", style="default bold").append(f"({day}, {first.language})", style="default dim")
     out.print(Padding(head, (0, 2)))
+    if first.status == "corrected":
+        out.print(Padding(Text(corrected(first.reason, first.since, answer.language), style="yellow"), (0, 6)))
     if answer.abstained:
         out.print(Padding(Text(first.quote, style="dim"), (0, 6)))
     for source in dict.fromkeys(source for citation in citations for source in citation.sources):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from rag.words import fold, tokens
 
@@ -25,7 +25,9 @@ class Near:
 
     id: str
     overlap: float
-    """Share of the shorter text's runs of words that the other one has, 0..1."""
+    """Share of the shorter text's runs of words that the other one has, 0..1; of another language the probability that
+    both tell one event."""
+    kind: Literal["copy", "language"] = "copy"
 
 
 def fingerprint(text: str) -> str:

@@ -14,7 +14,7 @@ of a kill; they are passed over, and go with the next article of that name.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -26,14 +26,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import filelock
 
 from rag.add import as_markdown, named_after
-from rag.duplicates import Near, fingerprint, near, runs
+from rag.duplicates import Near, fingerprint
 from rag.errors import ArticleError, ExtractError, InboxError
 from rag.extract import Extracted, as_file
 from rag.files import append_line, move, write_whole
 from rag.glossary import Glossary, read_glossary
-from rag.read import Known, read_article, read_corpus, read_topics
+from rag.read import Known, read_article, read_corpus, read_topics, without_language
 from rag.relevance import relevance
 from rag.settings import Settings
+from rag.stories import Stories
 from rag.types import Article
 
 FOLDER: Final = "inbox"
@@ -68,7 +69,7 @@ class Shelf:
         corpus = read_corpus(settings.corpus, most_bytes=settings.article_bytes).articles
         known = [*corpus, *(item.article for item in items(settings))]
         self._settings = settings
-        self._runs = {article.id: runs(article.text) for article in known}
+        self._articles = known
         self._prints = {article.id: fingerprint(article.text) for article in known}
         self._urls = {plain_url(s.url): article.id for article in known for s in article.sources if s.url}
         self._rejected = _rejected(settings)
@@ -76,6 +77,10 @@ class Shelf:
     @cached_property
     def glossary(self) -> Glossary:
         return read_glossary(self._settings.glossary)[0]
+
+    @cached_property
+    def stories(self) -> Stories:
+        return Stories(self._articles, self.glossary)
 
     def has_rejected(self, url: str) -> bool:
         return plain_url(url) in self._rejected
@@ -97,11 +102,8 @@ class Shelf:
             identity = f"{stem}-{number}.{language}"
         return identity
 
-    def near(self, article: Article) -> tuple[Near, ...]:
-        return near(article.text, self._runs)
-
     def keep(self, article: Article, url: str) -> None:
-        self._runs[article.id] = runs(article.text)
+        self.stories.keep(article)
         self._prints[article.id] = fingerprint(article.text)
         self._urls[plain_url(url)] = article.id
 
@@ -122,7 +124,9 @@ def put(settings: Settings, found: Extracted, *, url: str, feed: str, shelf: She
     if outcome != "new":
         return outcome, None
     identity = shelf.free_id(article.id)
-    article = replace(article, id=identity, event=identity.rpartition(".")[0])
+    article = replace(article, id=identity, event=without_language(identity))
+    alike = shelf.stories.near(article)
+    article = shelf.stories.placed(article, alike)
     item = Item(
         article=article,
         path=_folder(settings) / f"{identity}.md",
@@ -130,7 +134,7 @@ def put(settings: Settings, found: Extracted, *, url: str, feed: str, shelf: She
         feed=feed,
         collected=datetime.now(UTC).isoformat(timespec="seconds"),
         score=relevance(article.title, article.text, article.language, shelf.glossary),
-        near=shelf.near(article),
+        near=alike,
     )
     with _holding(settings):
         _write(item)
@@ -204,8 +208,22 @@ def reject(settings: Settings, identity: str, reason: str = "") -> None:
         item.path.with_suffix(".json").unlink(missing_ok=True)
 
 
-def edit(settings: Settings, identity: str, known: Known, *, entities: Sequence[str] | None = None) -> Item:
+def edit(
+    settings: Settings,
+    identity: str,
+    known: Known,
+    *,
+    entities: Sequence[str] | None = None,
+    alone: bool = False,
+) -> Item:
     """Change what an item says about itself; its text stays.
+
+    Args:
+        settings: names the corpus.
+        identity: of the item.
+        known: what to change; what is None stays.
+        entities: instead of those it has.
+        alone: take it out of the story it was put into: no copy, an event of its own.
 
     Raises:
         InboxError: there is none of that id.
@@ -219,6 +237,8 @@ def edit(settings: Settings, identity: str, known: Known, *, entities: Sequence[
         )
         if entities is not None:
             article = replace(article, entities=tuple(entities))
+        if alone:
+            article = replace(article, event=without_language(identity), copy_of=None)
         content = as_markdown(article).encode()
         read_article(item.path, most_bytes=settings.article_bytes, content=content)
         write_whole(item.path, content)
@@ -235,6 +255,8 @@ def as_json(item: Item, *, text: bool = False) -> dict[str, Any]:
         "language": article.language,
         "outlet": article.publishers[0] if article.publishers else None,
         "topics": list(article.topics),
+        "event": article.event,
+        "copy_of": article.copy_of,
         "url": item.url,
         "feed": item.feed,
         "collected": item.collected,
@@ -289,7 +311,7 @@ def _read(settings: Settings, path: Path) -> Item:
     article = read_article(path, most_bytes=settings.article_bytes)
     try:
         note = json.loads(path.with_suffix(".json").read_text("utf-8"))
-        alike = tuple(Near(str(one["id"]), float(one["overlap"])) for one in note["near"])
+        alike = tuple(_near(one) for one in note["near"])
         return Item(
             article, path, str(note["url"]), str(note["feed"]), str(note["collected"]), float(note["score"]), alike
         )
@@ -299,6 +321,11 @@ def _read(settings: Settings, path: Path) -> Item:
         return Item(article, path, url, "", "", 0.0, ())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArticleError(path.with_suffix(".json"), f"is no note of the inbox: {error}; remove it") from error
+
+
+def _near(told: Mapping[str, Any]) -> Near:
+    # notes of before have copies only
+    return Near(str(told["id"]), float(told["overlap"]), "language" if told.get("kind") == "language" else "copy")
 
 
 def _rejected(settings: Settings) -> frozenset[str]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from rag.dates import written
 from rag.errors import ChipdeskError
+from rag.phrases import corrected, origins
 from rag.types import Answer, Article, Citation, Filters, Language, Sentence, Source
 
 _LABELS: Final[dict[str, dict[Language, str]]] = {
@@ -85,7 +86,9 @@ def _sentences(answer: Answer, key: str) -> str:
 
 
 def _sentence(sentence: Sentence, key: str, language: Language) -> str:
-    return _line(sentence.text) + "".join(_mark(number, key, language) for number in sentence.citations)
+    # what counts is what all citations of a sentence go back to together
+    told = origins(sentence.origins, language)
+    return _line(sentence.text) + "".join(_mark(number, key, language, told) for number in sentence.citations)
 
 
 def _accounts(answer: Answer, key: str) -> str:
@@ -97,17 +100,23 @@ def _accounts(answer: Answer, key: str) -> str:
         day = written(first.published, answer.language, first.date_precision)
         rows.append(
             f"<li>{_sentence(sentence, key, answer.language)}"
-            f'<span class="facts">{_line(_outlets(first, answer.language))} · {_line(day)}</span></li>'
+            f'<span class="facts">{_line(_outlets(first, answer.language))} · {_line(day)}{_counted(sentence, answer.language)}'
+            "</span></li>"
         )
     return f'<ul class="text accounts">{"".join(rows)}</ul>'
+
+
+def _counted(sentence: Sentence, language: Language) -> str:
+    told = origins(sentence.origins, language)
+    return f" · {_line(told)}" if told else ""
 
 
 def _outlets(citation: Citation, language: Language) -> str:
     return ", ".join(dict.fromkeys(source.publisher for source in citation.sources)) or _LABELS["own"][language]
 
 
-def _mark(number: int, key: str, language: Language) -> str:
-    title = _LABELS["open"][language].format(n=number)
+def _mark(number: int, key: str, language: Language, told: str = "") -> str:
+    title = _LABELS["open"][language].format(n=number) + (f" · {told}" if told else "")
     return f'<a class="cite" href="#{key}-{number}" title="{escape(title)}">[{number}]</a>'
 
 
@@ -115,10 +124,16 @@ def _card(citation: Citation, article: Article, key: str, language: Language) ->
     outlets = _outlets(citation, language)
     day = written(citation.published, language, citation.date_precision)
     links = "".join(f"<li>{_source(source, language)}</li>" for source in citation.sources)
+    told = origins(citation.origins, language)
+    if told:
+        links += f"<li>{_line(told[0].upper() + told[1:])}</li>"
+    notice = ""
+    if citation.status == "corrected":
+        notice = f'<span class="corrected">{_line(corrected(citation.reason, citation.since, language))}</span>'
     return (
         f'<details class="card" id="{key}-{citation.number}">'
         f'<summary><span class="number">[{citation.number}]</span> <span class="title">{_line(citation.title)}</span>'
-        f'<span class="facts">{_line(day)} · {_label(citation.language, language)} · {_line(outlets)}</span></summary>'
+        f'<span class="facts">{_line(day)} · {_label(citation.language, language)} · {_line(outlets)}</span>{notice}</summary>'
         f'<ul class="outlets">{links}</ul>'
         f'<div class="article" lang="{citation.language}">{_marked_text(article.text, citation.start, citation.end)}</div>'
         "</details>"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Final
 
 from rag.dates import written
-from rag.types import Article, Evidence, Language, Precision, Question, Reason, Selection
+from rag.types import Article, Evidence, Language, Origin, Precision, Question, Reason, Selection
 
 
 def other_language(asked: Language) -> str:
@@ -44,6 +45,34 @@ def nothing_on(names: Sequence[str], language: Language) -> str:
     """Said with an answer to a comparing question: what of it the corpus does not answer."""
     listed = ", ".join(names)
     return f"Nichts gefunden zu: {listed}." if language == "de" else f"Nothing found on: {listed}."
+
+
+MOST_ORIGINS: Final = 4
+"""Origins named before "and others"."""
+
+
+def origins(found: Sequence[Origin], language: Language) -> str:
+    """How many independent origins there can be at most, and which; empty where none is known."""
+    german = language == "de"
+    if not found:
+        return ""
+    if len(found) == 1:
+        (one,) = found
+        said = f"eine Quelle: {one.name}" if german else f"one origin: {one.name}"
+        if len(one.outlets) > 1:
+            return said + (f", in {len(one.outlets)} Medien" if german else f", in {len(one.outlets)} outlets")
+        return said + (f", in: {one.outlets[0]}" if one.outlets and one.outlets[0] != one.name else "")
+    names = ", ".join(one.name for one in found[:MOST_ORIGINS]) + (" …" if len(found) > MOST_ORIGINS else "")
+    if german:
+        return f"höchstens {len(found)} unabhängige Quellen: {names}"
+    return f"at most {len(found)} independent origins: {names}"
+
+
+def corrected(reason: str | None, since: date | None, language: Language) -> str:
+    """Said beside a quotation from an article that was corrected."""
+    german = language == "de"
+    day = f" am {written(since, 'de')}" if since and german else f" on {written(since, 'en')}" if since else ""
+    return ("Korrigiert" if german else "Corrected") + day + (f": {reason}" if reason else "")
 
 
 def declined(reason: Reason, question: Question, near: Selection, covered: tuple[date, date] | None) -> str:

@@ -24,7 +24,7 @@ from rag.words import language_of
 
 SUFFIXES: Final = (".md", ".txt")
 FIELDS: Final = frozenset(
-    "id event language title published date_precision topics entities status status_reason status_date sources".split()
+    "id event copy_of language title published date_precision topics entities status status_reason status_date sources".split()
 )
 SOURCE_FIELDS: Final = frozenset("publisher title url published language author".split())
 TITLE_CHARS: Final = 300
@@ -66,6 +66,8 @@ class Known:
     publisher: str | None = None
     url: str | None = None
     topics: tuple[str, ...] | None = None
+    event: str | None = None
+    copy_of: str | None = None
 
 
 def read_corpus(folder: Path, *, most_bytes: int) -> Corpus:
@@ -162,6 +164,11 @@ def read_article(
     return _article(opened, known, topics)
 
 
+def is_id(text: str) -> bool:
+    """Whether `text` can be the id of an article: it is then a file name and no path."""
+    return bool(_ID.fullmatch(text))
+
+
 def printable(text: str) -> str:
     """`text` without the characters that no text needs and YAML refuses; white space among them becomes a space."""
     odd = {ord(sign): " " if sign.isspace() else None for sign in set(text) if _is_odd(sign)}
@@ -246,7 +253,7 @@ def _article(opened: _Opened, known: Known, vocabulary: Collection[str]) -> Arti
         raise meta.error("id", f"{identity!r} may only have a-z, 0-9, '.', '_' and '-'")
     return Article(
         id=identity,
-        event=meta.text("event") or _without_language(identity),
+        event=_one_id(meta, "event", known.event) or without_language(identity),
         language=cast(Language, language),
         title=title,
         published=published,
@@ -260,6 +267,7 @@ def _article(opened: _Opened, known: Known, vocabulary: Collection[str]) -> Arti
         digest=opened.digest,
         reason=meta.text("status_reason"),
         since=_since(meta),
+        copy_of=_one_id(meta, "copy_of", known.copy_of),
     )
 
 
@@ -450,6 +458,14 @@ def _published(path: Path, meta: _Meta, known: Known, stray: str | None, text: s
     return derived, "day"
 
 
+def _one_id(meta: _Meta, field: str, said: str | None) -> str | None:
+    """An id that refers to something else, which need not be there: files come and go."""
+    value = said or meta.text(field)
+    if field == "copy_of" and value and not _ID.fullmatch(value):
+        raise meta.error(field, f"{value!r} may only have a-z, 0-9, '.', '_' and '-'")
+    return value
+
+
 def _since(meta: _Meta) -> date | None:
     said = meta.text("status_date")
     if said is None:
@@ -470,7 +486,7 @@ def _derived_id(path: Path, published: date, language: Language) -> str:
     )
 
 
-def _without_language(identity: str) -> str:
+def without_language(identity: str) -> str:
     stem, _, suffix = identity.rpartition(".")
     return stem if stem and suffix in get_args(Language) else identity
 

@@ -77,6 +77,8 @@ class Article:
     """Why it was corrected or withdrawn."""
     since: date | None = None
     """The day it was."""
+    copy_of: str | None = None
+    """Id of the article whose text this one has, in another outlet or lightly rewritten."""
 
     @property
     def publishers(self) -> tuple[str, ...]:
@@ -273,6 +275,14 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Who a statement goes back to, as far as that can be seen, and the outlets among its sources that carry it."""
+
+    name: str
+    outlets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """An exact quotation: `article.text[start:end] == quote`, checked when the answer is made."""
 
@@ -287,6 +297,14 @@ class Citation:
     start: int
     end: int
     sources: tuple[Source, ...]
+    origins: tuple[Origin, ...] = ()
+    """What the sources go back to: at most so many of them are independent."""
+    status: Status = "current"
+    """Of the article, when the answer was made; what is withdrawn is not quoted."""
+    reason: str | None = None
+    """Why it was corrected."""
+    since: date | None = None
+    """The day it was corrected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +315,8 @@ class Sentence:
     citations: tuple[int, ...]
     support: float
     """Probability that the cited evidence answers the question, 0..1."""
+    origins: tuple[Origin, ...] = ()
+    """What all of its citations together go back to: at most so many of them are independent."""
 
 
 @dataclass(frozen=True, slots=True)

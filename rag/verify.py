@@ -54,4 +54,7 @@ def _citation(number: int, item: Evidence) -> Citation:
         start=span.start,
         end=span.end,
         sources=article.sources_of(span.start, span.end),
+        status=article.status,
+        reason=article.reason,
+        since=article.since,
     )

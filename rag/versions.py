@@ -9,15 +9,16 @@ few, and a version that equals the one before it is not written again.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, Literal
 
 from rag.add import as_markdown, existing
-from rag.errors import UnknownArticle
+from rag.errors import ArticleError, UnknownArticle
 from rag.files import write_whole
-from rag.read import read_article, read_corpus
+from rag.read import is_id, read_article, read_corpus
 from rag.settings import Settings
 from rag.types import Article
 
@@ -35,6 +36,9 @@ class Correction:
     since: date | None
     versions: int
     """How many older versions can be read."""
+    changed: date | None = None
+    """The day it was marked or last replaced, whichever is later. The day of a replacement is that of the older version's file:
+    after a fresh checkout it is too late rather than too early."""
 
 
 def mark(settings: Settings, identity: str, status: Literal["corrected", "withdrawn"], reason: str) -> Article:
@@ -70,15 +74,42 @@ def versions(settings: Settings, identity: str) -> list[Path]:
     return sorted((settings.corpus / FOLDER / identity).glob("[0-9]*.md"))
 
 
-def corrections(settings: Settings) -> list[Correction]:
+def older(settings: Settings, identity: str) -> list[Article | None]:
+    """The older versions as articles, oldest first; None for one that cannot be read, or all of what is no id."""
+    if not is_id(identity):
+        return []
+    found: list[Article | None] = []
+    for path in versions(settings, identity):
+        try:
+            found.append(read_article(path, most_bytes=settings.article_bytes))
+        except ArticleError:
+            found.append(None)
+    return found
+
+
+def corrections(
+    settings: Settings, articles: Iterable[Article] | None = None, *, since: date | None = None
+) -> list[Correction]:
     """All articles that were corrected, withdrawn or replaced, the latest first.
+
+    Args:
+        settings: names the corpus.
+        articles: to look through; without them the corpus is read.
+        since: only what changed on that day or later.
 
     Raises:
         CorpusError: the corpus cannot be read.
     """
-    found = [
-        Correction(a.id, a.title, a.status, a.reason, a.since, len(versions(settings, a.id)))
-        for a in read_corpus(settings.corpus, most_bytes=settings.article_bytes).articles
-    ]
-    told = [one for one in found if one.status != "current" or one.versions]
-    return sorted(told, key=lambda one: (one.since or date.min, one.id), reverse=True)
+    if articles is None:
+        articles = read_corpus(settings.corpus, most_bytes=settings.article_bytes).articles
+    told = []
+    for article in articles:
+        kept = versions(settings, article.id)
+        if article.status == "current" and not kept:
+            continue
+        replaced = datetime.fromtimestamp(kept[-1].stat().st_mtime, UTC).date() if kept else None
+        changed = max((day for day in (article.since, replaced) if day), default=None)
+        if since is None or (changed is not None and changed >= since):
+            about = (article.id, article.title, article.status, article.reason, article.since)
+            told.append(Correction(*about, len(kept), changed))
+    return sorted(told, key=lambda one: (one.changed or date.min, one.id), reverse=True)

@@ -64,12 +64,14 @@ def test_an_answer_has_the_promised_fields_and_exact_quotes(
         False,
         None,
     )
-    assert all(sentence.keys() == {"text", "citations", "support"} for sentence in answer["sentences"])
+    assert all(sentence.keys() == {"text", "citations", "support", "origins"} for sentence in answer["sentences"])
     for citation in answer["citations"]:
         article = server.get(f"/articles/{citation['article']}").json()
         assert article["text"][citation["start"] : citation["end"]] == citation["quote"]
         assert article["published"] == citation["published"]
-        assert {"number", "event", "title", "language", "sources"} <= citation.keys()
+        assert {"number", "event", "title", "language", "sources", "status", "reason", "since"} <= citation.keys()
+        assert all(origin.keys() == {"name", "outlets"} for origin in citation["origins"])
+        assert 1 <= len(citation["origins"]) <= len(citation["sources"])
         assert all(
             source.keys() == {"publisher", "title", "url", "published", "language", "author"}
             for source in citation["sources"]

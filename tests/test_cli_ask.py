@@ -34,6 +34,9 @@ def test_an_answer_is_printed_with_its_evidence(desk: Chipdesk, text: str, langu
         assert flat(citation.title) in shown
         assert citation.sources[0].publisher in shown
     assert ("Belege" if language == "de" else "Evidence") in shown
+    # all outlets that pass the FT's report on are one origin
+    told = "eine Quelle: Financial Times, in" if language == "de" else "one origin: Financial Times, in"
+    assert told in shown
 
 
 def test_a_question_needs_no_quotation_marks_in_the_shell(desk: Chipdesk) -> None:

@@ -115,7 +115,18 @@ def test_copies_in_two_outlets_are_noted(settings: Settings, site: Web) -> None:
     site.put("/2", page(title="Möwe darf wieder fliegen"))
     follow(settings, site, "/1", "/2")
     first, second = poll(settings, site).new
-    assert [one.id for one in inbox.show(settings, second).near] == [first]
+    item = inbox.show(settings, second)
+    assert [one.id for one in item.near] == [first]
+    # and they are one story, which the curator can undo
+    assert (item.article.event, item.article.copy_of) == (first.removesuffix(".de"), first)
+    assert inbox.as_json(item)["copy_of"] == first
+    chosen = inbox.edit(settings, second, Known(event="moewe", copy_of="x.de"))
+    assert (chosen.article.event, chosen.article.copy_of) == ("moewe", "x.de")
+    alone = inbox.edit(settings, second, Known(), alone=True)
+    assert (alone.article.event, alone.article.copy_of) == (second.removesuffix(".de"), None)
+    path = inbox.accept(settings, second)
+    assert read_corpus(settings.corpus, most_bytes=2_000_000).articles[0].text == alone.article.text
+    assert "copy_of" not in path.read_text("utf-8")
 
 
 def test_trouble_with_a_page_is_named_and_the_others_go_on(settings: Settings, site: Web) -> None:

@@ -12,7 +12,7 @@ from made import article
 
 from rag.errors import BadRequest, IndexMissing
 from rag.page import answer_html, problem_html, question_html
-from rag.types import LANGUAGES, Answer, Article, Citation, Filters, Language, Period, Sentence, Source
+from rag.types import LANGUAGES, Answer, Article, Citation, Filters, Language, Origin, Period, Sentence, Source
 
 TAGS = {"a", "button", "details", "div", "li", "mark", "p", "span", "summary", "ul"}
 ATTRIBUTES = {"aria-hidden", "class", "data-turn", "href", "id", "lang", "rel", "role", "target", "title", "type"}
@@ -106,6 +106,25 @@ def flat(text: str) -> str:
 
 
 TOLD = article("It was late. Chips failed in training. Nobody knows.\n\nAnother paragraph.")
+
+
+def test_origins_and_a_correction_stand_at_the_citation() -> None:
+    told = article("It was late. Chips failed in training.")
+    answer = answered(told, 0, 12)
+    origins = (Origin("Reuters", ("Yahoo", "Mint")),)
+    citation = replace(
+        answer.citations[0], origins=origins, status="corrected", reason="A <b>date</b>.", since=date(2025, 9, 3)
+    )
+    sentence = replace(answer.sentences[0], origins=(*origins, Origin("<i>dpa</i>", ())))
+    page = shown(replace(answer, citations=(citation,), sentences=(sentence,)), told)
+    assert "Corrected on 3 September 2025: A <b>date</b>." in page.text
+    assert "One origin: Reuters, in 2 outlets" in page.text
+    titles = [attributes["title"] for tag, attributes in page.elements if tag == "a" and "title" in attributes]
+    assert titles == ["Open evidence 1 · at most 2 independent origins: Reuters, <i>dpa</i>"]
+    german = shown(replace(answer, citations=(citation,), sentences=(sentence,), language="de", differ=True), told)
+    assert "Korrigiert am 3. September 2025" in german.text
+    assert "Eine Quelle: Reuters, in 2 Medien" in german.text
+    assert "höchstens 2 unabhängige Quellen: Reuters, <i>dpa</i>" in german.text
 
 
 # --- nothing from outside becomes markup -----------------------------------------------------------------------------
