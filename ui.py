@@ -16,10 +16,18 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
 from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
 
 from rag.ask import Chipdesk
-from rag.errors import BadRequest, ChipdeskError
-from rag.page import answer_html, problem_html, question_html
+from rag.curator import CSS as CURATOR_CSS
+from rag.curator import PATH as CURATE
+from rag.curator import TEXTS as CURATOR_TEXTS
+from rag.curator import create_curator
+from rag.errors import BadRequest, ChipdeskError, FeedError
+from rag.feeds import doing
+from rag.inbox import items
+from rag.page import answer_html, language_wanted, note_html, problem_html, question_html, tabs_html
+from rag.phrases import stale_feeds, unreadable_feeds
 from rag.read import read_topics
 from rag.types import Filters, Language, Turn
 from rag.words import language_of
@@ -126,7 +134,7 @@ CSS: Final = """
 footer { display: none !important; }
 @media (max-width: 40rem) { .reply { padding-left: .7rem; } .gradio-container .main { padding: .5rem .75rem !important; } #chat .message-row.bot-row { margin-left: 0; margin-right: 0; max-width: 100%; } #masthead h1 { font-size: 1.3rem; } #masthead p { font-size: .85rem; } }
 """
-I18N: Final = gr.I18n(**TEXTS)
+I18N: Final = gr.I18n(**{language: TEXTS[language] | CURATOR_TEXTS[language] for language in TEXTS})
 
 
 def create_page(desk: Chipdesk) -> gr.Blocks:
@@ -140,6 +148,7 @@ def create_page(desk: Chipdesk) -> gr.Blocks:
         with gr.Column(elem_id="masthead"):
             gr.Markdown("# Chipdesk")
             gr.Markdown(I18N("intro"))
+        above = gr.HTML(elem_id="above", padding=False, visible=False)
         turns = gr.State([])
         chat = gr.Chatbot(
             elem_id="chat", show_label=False, height="58vh", sanitize_html=False, latex_delimiters=[], buttons=[],
@@ -199,6 +208,11 @@ def create_page(desk: Chipdesk) -> gr.Blocks:
             reply, said = _reply(desk, text, said[:turn], said, (from_, to, names, about, wanted), dates=False)
             yield [*shown, {"role": "assistant", "content": reply}], said
 
+        def look_above(request: gr.Request) -> Any:
+            html = _above(desk, language_wanted(request.headers.get("accept-language", "")))
+            return gr.HTML(html, visible=bool(html))
+
+        page.load(look_above, None, above, show_progress="hidden", api_visibility="private")
         inputs = [box, chat, turns, since, until, outlets, subjects, language]
         outputs = [chat, turns, box]
         gr.on(
@@ -226,13 +240,21 @@ def create_page(desk: Chipdesk) -> gr.Blocks:
 
 
 def mount(app: FastAPI, path: str = "/") -> FastAPI:
-    """Put the page into the API's server at `path`.
+    """Put the page into the API's server at `path`, and the curator's page where the settings want it.
 
     Args:
         app: from `rag.api.create_app`.
         path: where the page is to appear.
     """
-    page = create_page(app.state.desk)
+    desk = app.state.desk
+    if desk.settings.curate:
+        # first: a page at / takes every path that is left
+        app.add_route(CURATE.rstrip("/"), lambda _: RedirectResponse(CURATE))
+        app = _mounted(app, create_curator(desk, I18N, path), CURATE.rstrip("/"))
+    return _mounted(app, create_page(desk), path)
+
+
+def _mounted(app: FastAPI, page: gr.Blocks, path: str) -> FastAPI:
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
     theme = gr.themes.Base(primary_hue="teal", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "monospace"])
     mounted: FastAPI = gr.mount_gradio_app(
@@ -240,7 +262,7 @@ def mount(app: FastAPI, path: str = "/") -> FastAPI:
         page,
         path=path,
         theme=theme,
-        css=CSS,
+        css=CSS + CURATOR_CSS,
         head=HEAD,
         i18n=I18N,
         ssr_mode=False,
@@ -248,6 +270,21 @@ def mount(app: FastAPI, path: str = "/") -> FastAPI:
         show_error=False,
     )
     return mounted
+
+
+def _above(desk: Chipdesk, language: Language) -> str:
+    """What stands above the chat: the way to the inbox for a curator, and which feeds are stale. Mostly nothing."""
+    tabs = ""
+    if desk.settings.curate:
+        tabs = tabs_html("./", CURATE, len(items(desk.settings)), language, judging=False)
+    try:
+        stale = [one for one in doing(desk.settings) if one.stale]
+    except FeedError:
+        return tabs + note_html(unreadable_feeds(language))
+    if not stale:
+        return tabs
+    told = [(one.feed.name, date.fromisoformat(one.state.news[:10]) if one.state.news else None) for one in stale]
+    return tabs + note_html(stale_feeds(told, language))
 
 
 def _example(event: gr.SelectData) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from rag.errors import ArticleError, ExtractError
 from rag.extract import SUFFIXES as EXTRACTED
 from rag.extract import as_file, extract
+from rag.files import move, write_whole
 from rag.read import SUFFIXES, Known, article_files, read_article, read_topics, without_language
 from rag.settings import Settings
 from rag.types import Article
@@ -168,15 +169,11 @@ def _agree(one: Article, other: Article) -> bool:
 
 def _write(settings: Settings, path: Path, article: Article, target: Path) -> Article:
     """The article in the corpus, whole or not at all: it is read back before it takes its place."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_name(f".{target.name}.new")
+    write_whole(scratch, as_markdown(article).encode())
     try:
-        with scratch.open("w", encoding="utf-8") as file:
-            file.write(as_markdown(article))
-            file.flush()
-            os.fsync(file.fileno())
         written = _read_back(scratch, settings.article_bytes, path, article)
-        scratch.replace(target)
+        move(scratch, target)
     finally:
         scratch.unlink(missing_ok=True)
     return written

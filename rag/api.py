@@ -25,7 +25,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
 from rag.ask import Chipdesk
-from rag.errors import BadRequest, ChipdeskError, PortInUse
+from rag.errors import BadRequest, ChipdeskError, FeedError, PortInUse
+from rag.feeds import doing
+from rag.guard import Guard, require_loopback
 from rag.recheck import Finding, recheck, saved
 from rag.settings import Settings
 from rag.types import Answer, Article, Filters, Language, Turn
@@ -81,6 +83,17 @@ class Answers(BaseModel):
     )
 
 
+class StaleFeed(BaseModel):
+    """A feed that brought nothing new for longer than its rhythm allows. Its address and error are for the curator only."""
+
+    name: str
+    rhythm_hours: float
+    polled: str | None = Field(None, description="When it was last asked, ISO, UTC.")
+    success: str | None = Field(None, description="When it last answered, ISO, UTC.")
+    news: str | None = Field(None, description="When it last brought something new, ISO, UTC.")
+    failing: bool = Field(False, description="Whether the last poll failed; `chipdesk feeds` says why.")
+
+
 class Health(BaseModel):
     """Whether questions can be answered, and from what."""
 
@@ -90,6 +103,8 @@ class Health(BaseModel):
     newest_article: date | None = None
     index_age_seconds: int | None = None
     index: str | None = None
+    stale_feeds: list[StaleFeed] = Field(default=[], description="Empty where all feeds are fresh, or there are none.")
+    feeds_problem: str | None = Field(None, description="Why nobody can tell how the feeds are doing.")
 
 
 class Problem(BaseModel):
@@ -133,6 +148,8 @@ def create_app(settings: Settings, *, desk: Chipdesk | None = None) -> FastAPI:
     )
     app.state.desk = desk
     app.middleware("http")(_bounded)
+    if settings.curate:
+        app.add_middleware(Guard)
     app.exception_handler(ChipdeskError)(_chipdesk_problem)
     app.exception_handler(RequestValidationError)(_validation_problem)
     app.exception_handler(HTTPException)(_http_problem)
@@ -201,9 +218,11 @@ def serve(settings: Settings, *, desk: Chipdesk | None = None, announce: Callabl
 
     Raises:
         PortInUse: another program listens there.
+        SettingsError: the curator's page would be open to others.
     """
     import ui
 
+    require_loopback(settings)
     listener = _listen(settings.host, settings.port)
     app = ui.mount(create_app(settings, desk=desk))
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -237,10 +256,11 @@ def _warm(desk: Chipdesk) -> None:
 
 
 def _health(desk: Chipdesk) -> Health:
+    stale, feeds_problem = _stale(desk.settings)
     try:
         manifest = desk.index.manifest
     except ChipdeskError as error:
-        return Health(ready=False, problem=str(error))
+        return Health(ready=False, problem=str(error), stale_feeds=stale, feeds_problem=feeds_problem)
     return Health(
         ready=True,
         problem=None,
@@ -248,7 +268,27 @@ def _health(desk: Chipdesk) -> Health:
         newest_article=manifest.newest_date,
         index_age_seconds=round(manifest.age),
         index=manifest.identity,
+        stale_feeds=stale,
+        feeds_problem=feeds_problem,
     )
+
+
+def _stale(settings: Settings) -> tuple[list[StaleFeed], str | None]:
+    try:
+        found = [one for one in doing(settings) if one.stale]
+    except FeedError as error:
+        return [], str(error)
+    return [
+        StaleFeed(
+            name=one.feed.name,
+            rhythm_hours=one.feed.rhythm_hours,
+            polled=one.state.polled,
+            success=one.state.success,
+            news=one.state.news,
+            failing=one.state.error is not None,
+        )
+        for one in found
+    ], None
 
 
 def _stream(events: Iterable[str], status: int = 200) -> StreamingResponse:

@@ -60,6 +60,7 @@ def build(
     Raises:
         CorpusError: the corpus folder cannot be read. A single bad file is no error: see `Report.problems`.
         IndexBusy: another process is building.
+        DiskError: it could not be written; the index is what it was.
         ModelError: the embedding model cannot be loaded.
     """
     embedder = embedder or open_embedder(settings)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -300,25 +300,22 @@ def collect_feeds(
 @app.command("feeds")
 def feeds_state(corpus: Corpus = None, as_json: Json = False) -> None:
     """Show how each feed is doing: last success, expected rhythm, error, stale or not."""
-    from rag.feeds import State, read_feeds, read_states
+    from rag.feeds import doing
 
     settings = load(corpus=corpus)
-    states = read_states(settings)
-    rows = []
-    for feed in read_feeds(settings.corpus):
-        state = states.get(feed.name, State())
-        rows.append(
-            {
-                "name": feed.name,
-                "url": feed.url,
-                "rhythm_hours": feed.rhythm_hours,
-                "polled": state.polled,
-                "success": state.success,
-                "news": state.news,
-                "error": state.error,
-                "stale": state.stale(feed, datetime.now(UTC)),
-            }
-        )
+    rows = [
+        {
+            "name": one.feed.name,
+            "url": one.feed.url,
+            "rhythm_hours": one.feed.rhythm_hours,
+            "polled": one.state.polled,
+            "success": one.state.success,
+            "news": one.state.news,
+            "error": one.state.error,
+            "stale": one.stale,
+        }
+        for one in doing(settings)
+    ]
     if as_json:
         _print_json(rows)
     elif not rows:
@@ -349,7 +346,9 @@ def inbox_list(corpus: Corpus = None, as_json: Json = False) -> None:
     """List what waits, the most relevant first."""
     from rag import inbox
 
-    waiting = inbox.items(load(corpus=corpus))
+    settings = load(corpus=corpus)
+    waiting = inbox.items(settings)
+    _print_problems(tuple(inbox.unreadable(settings)))
     if as_json:
         _print_json([inbox.as_json(item) for item in waiting])
     elif not waiting:
@@ -646,17 +645,22 @@ def ask(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="7860", min=1, max=65535)] = None,
+    curate: Annotated[
+        bool, typer.Option("--curate", help="With the curator's page, for this machine's own browser only.")
+    ] = False,
     corpus: Corpus = None,
     index: IndexDir = None,
 ) -> None:
     """Start the chat page and POST /ask in one server."""
     from rag.api import serve as run
 
-    settings = load(host=host, port=port, corpus=corpus, index=index)
+    settings = load(host=host, port=port, curate=curate or None, corpus=corpus, index=index)
 
     def announce(address: str) -> None:
+        inbox = f", {address}/curate (inbox)" if settings.curate else ""
         err.print(
-            f"Chipdesk listens on [bold]{address}[/] (chat), {address}/ask and {address}/docs. Stop it with Ctrl+C.",
+            f"Chipdesk listens on [bold]{address}[/] (chat){inbox}, {address}/ask and {address}/docs. "
+            "Stop it with Ctrl+C.",
             soft_wrap=True,
         )
 

@@ -15,6 +15,7 @@ ChipdeskError
 +-- PortInUse (500)         the server's address is taken
 +-- ExtractError (422)      a page or document with no article in it that could be used
 +-- FeedError (422)         feeds.toml, or what a feed sent, cannot be used
++-- DiskError (507)         corpus or index could not be written; they are as they were before
 +-- InboxError (404)        no such item in the inbox, or its place is taken
 +-- FetchError (502)        a web address that could not be read this time
     +-- FetchRefused (403)  one that is not read at all: not public, or closed to programs
@@ -117,6 +118,19 @@ class ExtractError(ChipdeskError):
 class FeedError(ChipdeskError):
     status = 422
     title = "The feed cannot be used"
+
+
+class DiskError(ChipdeskError):
+    """Something could not be written; what is there stays as it was."""
+
+    status = 507
+    title = "It could not be written"
+
+    def __init__(self, where: Path, why: str) -> None:
+        super().__init__(
+            f"{where} cannot be written: {why}.",
+            "Nothing that was there before is lost. Make room, or make it writable, and do the same again.",
+        )
 
 
 class InboxError(ChipdeskError):

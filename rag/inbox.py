@@ -143,17 +143,27 @@ def put(settings: Settings, found: Extracted, *, url: str, feed: str, shelf: She
 
 
 def items(settings: Settings) -> list[Item]:
-    """What waits, the most relevant first. A file that cannot be read is passed over; `show` says what is wrong."""
-    found = []
+    """What waits, the most relevant first. A file that cannot be read is passed over; `unreadable` names it."""
+    return _waiting(settings)[0]
+
+
+def unreadable(settings: Settings) -> list[ArticleError]:
+    """Files of the inbox that were edited into something that cannot be used, and why."""
+    return _waiting(settings)[1]
+
+
+def _waiting(settings: Settings) -> tuple[list[Item], list[ArticleError]]:
+    found, problems = [], []
     rejected = _rejected(settings)
     for path in sorted(_folder(settings).glob("*.md")):
         try:
             item = _read(settings, path)
-        except ArticleError:
+        except ArticleError as error:
+            problems.append(error)
             continue
         if fingerprint(item.article.text) not in rejected:
             found.append(item)
-    return sorted(found, key=lambda item: (-item.score, item.article.id))
+    return sorted(found, key=lambda item: (-item.score, item.article.id)), problems
 
 
 def show(settings: Settings, identity: str) -> Item:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shlex
 import shutil
@@ -29,7 +28,8 @@ import filelock
 
 from rag import chunk, words
 from rag.catalog import Catalog
-from rag.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, SettingsError
+from rag.errors import ChipdeskError, IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, SettingsError
+from rag.files import write_whole, writing
 from rag.glossary import Glossary
 from rag.settings import Settings, home
 from rag.store import Store
@@ -187,12 +187,7 @@ def require_match(manifest: Manifest, settings: Settings, model: str) -> None:
 
 def write_manifest(settings: Settings, manifest: Manifest) -> None:
     """Make `manifest` the current one, in one step that survives a power cut."""
-    scratch = settings.index / f".{MANIFEST}.new"
-    with scratch.open("w", encoding="utf-8") as file:
-        json.dump(asdict(manifest), file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(settings.index / MANIFEST)
+    write_whole(settings.index / MANIFEST, json.dumps(asdict(manifest), indent=1).encode())
 
 
 @contextmanager
@@ -202,6 +197,7 @@ def building(settings: Settings) -> Iterator[None]:
     Raises:
         IndexBusy: another process is building.
         SettingsError: the folder cannot be made.
+        DiskError: something could not be written; the current build is what it was.
     """
     try:
         settings.index.mkdir(parents=True, exist_ok=True)
@@ -217,9 +213,24 @@ def building(settings: Settings) -> Iterator[None]:
             f"Another process is building in {settings.index}.", "Wait until it is done and try again."
         ) from None
     try:
-        yield
+        with writing(settings.index):
+            yield
+    except BaseException:
+        _drop_unfinished(settings)
+        raise
     finally:
         lock.release()
+
+
+def _drop_unfinished(settings: Settings) -> None:
+    """Remove what a failed build wrote: on a full disk the next one needs the room."""
+    try:
+        current = read_manifest(settings).build
+    except ChipdeskError:
+        return  # nothing says which build counts: the next one sorts it out
+    for folder in settings.index.glob("build-*"):
+        if folder.name > current:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def new_build(settings: Settings, current: Manifest | None) -> Path:

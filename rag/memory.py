@@ -31,6 +31,8 @@ class Memory:
         self._embedder = embedder
         try:
             self._db = _open(folder / FILE)
+        except sqlite3.OperationalError:
+            raise  # a full or locked disk is no reason to forget
         except sqlite3.DatabaseError:
             # damaged: it can always be filled again
             for name in (FILE, f"{FILE}-wal", f"{FILE}-shm"):

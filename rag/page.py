@@ -7,15 +7,17 @@ marked, so that a quote is read in its context with one click and without anothe
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Final
 
 from rag.dates import written
 from rag.errors import ChipdeskError
+from rag.inbox import Item
 from rag.phrases import corrected, origins
-from rag.types import Answer, Article, Citation, Filters, Language, Sentence, Source
+from rag.types import LANGUAGES, Answer, Article, Citation, Filters, Language, Sentence, Source
 
+_CURRENT: Final = ' aria-current="page"'
 _LABELS: Final[dict[str, dict[Language, str]]] = {
     "declined": {"de": "Keine Antwort", "en": "No answer"},
     "corrected": {"de": "Die Voraussetzung stimmt nicht", "en": "Not what the corpus says"},
@@ -35,6 +37,25 @@ _LABELS: Final[dict[str, dict[Language, str]]] = {
     "en": {"de": "Englisch", "en": "English"},
     "own": {"de": "eigener Artikel, keine Quelle angegeben", "en": "own article, no source given"},
     "open": {"de": "Beleg {n} öffnen", "en": "Open evidence {n}"},
+    # the curator's page
+    "chat": {"de": "Fragen", "en": "Ask"},
+    "inbox": {"de": "Eingang", "en": "Inbox"},
+    "nothing waits": {
+        "de": "Der Eingang ist leer. Neues holt der Befehl chipdesk collect.",
+        "en": "The inbox is empty. The command chipdesk collect fetches what is new.",
+    },
+    "on topic": {"de": "Zum Thema", "en": "On topic"},
+    "date": {"de": "Datum", "en": "Date"},
+    "written in": {"de": "Sprache", "en": "Language"},
+    "outlet": {"de": "Medium", "en": "Outlet"},
+    "author": {"de": "Verfasser", "en": "Author"},
+    "topics": {"de": "Themen", "en": "Topics"},
+    "entities": {"de": "Namen", "en": "Names"},
+    "feed": {"de": "Feed", "en": "Feed"},
+    "id": {"de": "Kennung", "en": "Id"},
+    "address": {"de": "Adresse", "en": "Address"},
+    "resembles": {"de": "Ähnelt", "en": "Resembles"},
+    "copy": {"de": "ähnelt anderem zu", "en": "like another,"},
 }
 
 
@@ -79,6 +100,86 @@ def problem_html(error: ChipdeskError, language: Language) -> str:
     """A failure, which must not look like an answer or like "nothing found"."""
     repair = f"<p>{_line(error.repair)}</p>" if error.repair else ""
     return f'<div class="reply problem" role="alert"><p class="verdict">{_label("problem", language)}</p><p>{_line(error.message)}</p>{repair}</div>'
+
+
+def note_html(text: str) -> str:
+    """One quiet line above the chat; commands in it, which stand between backticks, look like commands."""
+    told = re.sub(r"`([^`]+)`", r"<code>\1</code>", _inert(text))
+    return f'<p class="note" role="status">{told}</p>' if text else ""
+
+
+def tabs_html(chat: str, inbox: str, waiting: int, language: Language, *, judging: bool) -> str:
+    """Links between the chat and the curator's page.
+
+    Args:
+        chat, inbox: their addresses.
+        waiting: how many articles are in the inbox.
+        language: of the labels.
+        judging: True on the curator's page.
+    """
+    shown = (
+        (chat, _label("chat", language), not judging),
+        (inbox, f"{_label('inbox', language)} ({waiting})", judging),
+    )
+    links = (f'<a href="{escape(to)}"{_CURRENT if here else ""}>{name}</a>' for to, name, here in shown)
+    return f'<nav class="tabs">{"".join(links)}</nav>'
+
+
+def item_html(item: Item | None, language: Language) -> str:
+    """An article of the inbox with where it came from and what it resembles; None is an empty inbox."""
+    if item is None:
+        return f'<div class="item empty"><p>{_inert(_LABELS["nothing waits"][language])}</p></div>'
+    article = item.article
+    rows = [
+        ("on topic", f"{item.score:.0%}"),
+        ("date", written(article.published, language, article.precision)),
+        ("written in", _LABELS[article.language][language]),
+        ("outlet", ", ".join(article.publishers) or "–"),
+        ("author", ", ".join(dict.fromkeys(source.author for source in article.sources if source.author))),
+        ("topics", ", ".join(article.topics)),
+        ("entities", ", ".join(article.entities)),
+        ("feed", f"{item.feed}, {item.collected[:10]}" if item.feed else ""),
+        ("id", article.id),
+    ]
+    facts = "".join(
+        f"<div><dt>{_label(name, language)}</dt><dd>{_inert(value)}</dd></div>" for name, value in rows if value
+    )
+    if re.match(r"https?://", item.url):
+        link = f'<a href="{_inert(item.url)}" target="_blank" rel="noopener noreferrer nofollow">{_inert(item.url)}</a>'
+        facts += f"<div><dt>{_label('address', language)}</dt><dd>{link}</dd></div>"
+    alike = "".join(f"<li>{_inert(one.id)} ({one.overlap:.0%})</li>" for one in item.near)
+    if alike:
+        alike = f'<p class="heading">{_label("resembles", language)}</p><ul class="near">{alike}</ul>'
+    prose = "".join(f"<p>{_inert(paragraph)}</p>" for paragraph in article.text.split("\n") if paragraph.strip())
+    return (
+        f'<div class="item"><p class="title" lang="{article.language}">{_inert(article.title)}</p><dl class="facts">{facts}</dl>'
+        f'{alike}<div class="article" lang="{article.language}">{prose}</div></div>'
+    )
+
+
+def told_html(text: str, problems: Sequence[ChipdeskError], language: Language) -> str:
+    """What became of the curator's last step: what was done, and below it everything that went wrong."""
+    done = f'<div class="reply answered" role="status"><p>{_inert(text)}</p></div>' if text else ""
+    return done + "".join(_without_templates(problem_html(problem, language)) for problem in problems)
+
+
+def item_line(item: Item, language: Language) -> str:
+    """An article of the inbox on one line, as plain text."""
+    article = item.article
+    parts = [
+        f"{item.score:.0%}",
+        written(article.published, language, article.precision),
+        article.language,
+        ", ".join(article.publishers),
+        f"{_LABELS['copy'][language]} {item.near[0].overlap:.0%}" if item.near else "",
+    ]
+    return f"{' '.join(article.title.split())} ({' · '.join(filter(None, parts))})"
+
+
+def language_wanted(accepted: str) -> Language:
+    """The language of a visitor's browser, from its Accept-Language; English where it names neither."""
+    named = [part.split(";")[0].strip().lower()[:2] for part in accepted.split(",")]
+    return next((language for language in LANGUAGES if language in named[:1]), "en")
 
 
 def _sentences(answer: Answer, key: str) -> str:
@@ -205,3 +306,13 @@ def _label(name: str, language: Language) -> str:
 def _line(text: str) -> str:
     """Escaped, and on one line: the chat component reads a blank line as the end of our HTML."""
     return escape(re.sub(r"\s*\n\s*", " ", text))
+
+
+def _inert(text: str) -> str:
+    """`_line` for Gradio's HTML component, which takes its value for a template."""
+    return _without_templates(_line(text))
+
+
+def _without_templates(html: str) -> str:
+    """HTML that shows the same and holds no `${…}` and no `{{…}}`."""
+    return html.replace("{", "&#123;").replace("}", "&#125;").replace("$", "&#36;")

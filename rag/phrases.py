@@ -9,6 +9,9 @@ from typing import Final
 from rag.dates import written
 from rag.types import Article, Evidence, Language, Origin, Precision, Question, Reason, Selection
 
+MOST_FEEDS: Final = 3
+"""Stale feeds named above the chat, which is one quiet line; the others are counted."""
+
 
 def other_language(asked: Language) -> str:
     """Said before an answer that quotes only the language that was not asked in."""
@@ -34,6 +37,60 @@ def old(day: date, precision: Precision, language: Language) -> str:
     """Said where even the newest evidence of an answer is old."""
     when = written(day, language, precision)
     return f"Neuester Beleg dazu: {when}." if language == "de" else f"The newest evidence for this: {when}."
+
+
+def stale_feeds(feeds: Sequence[tuple[str, date | None]], language: Language) -> str:
+    """Said above the chat where feeds bring nothing new.
+
+    Args:
+        feeds: name of each stale feed, and the day it last brought something; None for never.
+        language: of the sentence.
+    """
+    german = language == "de"
+    since = "nichts Neues seit" if german else "nothing new since"
+    never = "noch nie etwas Neues" if german else "nothing new yet"
+    told = [f"{name} ({f'{since} {written(day, language)}' if day else never})" for name, day in feeds[:MOST_FEEDS]]
+    if more := len(feeds) - len(told):
+        told.append(f"{more} weitere{'r' if more == 1 else ''}" if german else f"{more} more")
+    listed = ", ".join(told)
+    return (
+        f"Das Korpus hinkt vielleicht hinterher: {listed}. Die Ursache zeigt `chipdesk feeds`, Neues holt `chipdesk collect`."
+        if german
+        else f"The corpus may lag behind: {listed}. `chipdesk feeds` shows why, `chipdesk collect` fetches what is new."
+    )
+
+
+def unreadable_feeds(language: Language) -> str:
+    """Said above the chat where nobody can tell how the feeds are doing."""
+    if language == "de":
+        return "Die Liste der Feeds ist nicht lesbar; `chipdesk feeds` nennt die Stelle."
+    return "The list of feeds cannot be read; `chipdesk feeds` names the place."
+
+
+def accepted(title: str, articles: int, language: Language) -> str:
+    """Said to the curator when an article is in the corpus and in the index."""
+    if language == "de":
+        return f"Angenommen: {title}. Aus {articles} Artikeln wird jetzt geantwortet."
+    return f"Accepted: {title}. Answers now come from {articles} articles."
+
+
+def accepted_only(title: str, language: Language) -> str:
+    """Said to the curator when an article is in the corpus, but not in the index, for a reason that is told below it."""
+    if language == "de":
+        return f"Angenommen, aber noch nicht im Index: {title}. Der nächste Aufbau (chipdesk build) nimmt ihn auf."
+    return f"Accepted, but not indexed yet: {title}. The next build (chipdesk build) takes it in."
+
+
+def rejected(title: str, language: Language) -> str:
+    """Said to the curator when an article was turned down."""
+    if language == "de":
+        return f"Abgelehnt: {title}. Der Artikel kommt nicht wieder."
+    return f"Rejected: {title}. It does not come back."
+
+
+def saved(title: str, language: Language) -> str:
+    """Said to the curator when an article's data were changed."""
+    return f"Gespeichert: {title}." if language == "de" else f"Saved: {title}."
 
 
 def accounts_differ(language: Language) -> str:

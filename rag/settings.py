@@ -38,6 +38,11 @@ class Settings(BaseSettings):
     # the door
     host: str = Field("127.0.0.1", description="Address the server listens on; loopback, because it has no login.")
     port: int = Field(7860, ge=1, le=65535, description="Port the server listens on; Gradio's usual one.")
+    curate: bool = Field(
+        False,
+        description="Whether the server has the curator's page, where the inbox is judged. As it has no login, the server "
+        "then listens on loopback only and answers this machine's own browser only (`rag.guard`).",
+    )
 
     # the model
     model: str = Field(

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from rag.catalog import as_number
-from rag.errors import IndexDamaged
+from rag.errors import DiskError, IndexDamaged
 from rag.types import Article, Chunk, Filters, Language, Vectors
 
 COLLECTION: Final = "chunks"
@@ -132,8 +132,27 @@ def write_store(
         vectors: unit vectors of the chunks, shape (len(chunks), dimension).
         sentences: unit vectors of all sentences, shape (n, dimension).
         progress: called with the number of chunks written since the last call.
+
+    Raises:
+        DiskError: Chroma could not write.
     """
+    from chromadb.errors import ChromaError
+
     np.save(folder / SENTENCES, sentences)
+    try:
+        _write_chroma(folder, chunks, articles, vectors, progress)
+    except (ChromaError, ValueError) as error:
+        # it wraps what the disk says in a message of its own; a client that cannot even start raises ValueError
+        raise DiskError(folder / FOLDER, str(error)) from error
+
+
+def _write_chroma(
+    folder: Path,
+    chunks: Sequence[Chunk],
+    articles: dict[str, Article],
+    vectors: Vectors,
+    progress: Callable[[int], None],
+) -> None:
     client = _client(folder, new=True)
     collection = client.create_collection(COLLECTION, configuration={"hnsw": HNSW}, embedding_function=None)
     step = min(client.get_max_batch_size(), 500)

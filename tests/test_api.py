@@ -11,6 +11,7 @@ from made import R2_EVENT, R2_QUESTIONS, serving
 
 from rag.api import BODY_BYTES, create_app
 from rag.ask import Chipdesk
+from rag.feeds import State, now, write_states
 from rag.settings import Settings
 from rag.types import Embedder, Language
 
@@ -227,6 +228,27 @@ def test_health_tells_what_is_indexed(server: httpx.Client, desk: Chipdesk) -> N
     assert date.fromisoformat(health["newest_article"]) == articles[0].published
     assert health["index_age_seconds"] >= 0
     assert health["index"] == desk.index.manifest.identity
+
+
+def test_health_tells_which_feeds_are_stale_but_not_where_they_are(settings: Settings, embedder: Embedder) -> None:
+    feeds = "".join(f'[[feed]]\nname = "{name}"\nurl = "https://{name}.example/?key=1"\n' for name in ("a", "b", "c"))
+    states = {
+        "a": State(news=now()),
+        "b": State(news="2025-08-14T10:00:00+00:00", error="https://b.example/?key=1 answers 500"),
+    }
+    write_states(settings, states)
+    with serving(create_app(settings, desk=Chipdesk(settings, embedder=embedder))) as address:
+        before = httpx.get(f"{address}/health", timeout=60).json()
+        (settings.corpus / "feeds.toml").write_text(feeds, "utf-8")
+        health = httpx.get(f"{address}/health", timeout=60)
+        (settings.corpus / "feeds.toml").write_text("[[feed]", "utf-8")
+        broken = httpx.get(f"{address}/health", timeout=60).json()
+    assert (before["stale_feeds"], before["feeds_problem"]) == ([], None)
+    b, c = health.json()["stale_feeds"]
+    assert (b["name"], b["news"], b["failing"], b["rhythm_hours"]) == ("b", "2025-08-14T10:00:00+00:00", True, 48)
+    assert (c["name"], c["news"], c["failing"]) == ("c", None, False)
+    assert "key" not in health.text
+    assert "is not TOML" in broken["feeds_problem"]
 
 
 def test_without_an_index_the_repair_command_is_told(settings: Settings, embedder: Embedder) -> None:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from conftest import put
+from conftest import put, small_corpus
+from documents import PARAGRAPHS
 from made import R2_QUESTIONS, serving
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from rag.api import create_app
 from rag.ask import Chipdesk
 from rag.build import build
-from rag.settings import load
+from rag.extract import Extracted
+from rag.feeds import State, now, write_states
+from rag.inbox import Shelf, items
+from rag.inbox import put as put_into_inbox
+from rag.read import read_corpus
+from rag.settings import Settings, load
 from rag.types import Embedder, Language
 
 pytest_plugins = ("fixtures_desk",)
@@ -29,10 +37,14 @@ QUIET = (
 )  # fmt: skip
 WAIT = 60_000
 """Milliseconds; patience for a loaded machine, not a measurement."""
+expect.set_options(timeout=WAIT)
 HOSTILE = (
     '<script>window.hacked = 1</script> <img src="x" onerror="window.hacked = 2"> **bold** [link](javascript:alert(1)) '
     "`code` & <b>fat</b>"
 )
+HOSTILE_TEMPLATE = f"{HOSTILE} ${{window.hacked = 3}} {{{{constructor}}}} {{{{#each x}}}}"
+"""Gradio's HTML component takes its value for a template."""
+LONG = f"Seeadler liefert Möwe wieder aus {'und wieder ' * 16}{'Donaudampfschifffahrtsgesellschaft' * 2}"
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +85,43 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder) -> Ite
         yield address
 
 
+@pytest.fixture
+def curated(tmp_path: Path, embedder: Embedder) -> Iterator[tuple[Settings, str]]:
+    """A curator's server: two articles wait, one of them full of markup, a third file is broken, one feed is stale."""
+    import ui
+
+    settings = load(corpus=small_corpus(tmp_path / "corpus", "2025-08-14*"), index=tmp_path / "index", curate=True)
+    feeds = "".join(f'[[feed]]\nname = "{name}"\nurl = "https://{name}.example"\n' for name in ("hafen", "werft"))
+    (settings.corpus / "feeds.toml").write_text(feeds, "utf-8")
+    write_states(settings, {"hafen": State(news=now()), "werft": State(news="2025-08-12T10:00:00+00:00")})
+    shelf = Shelf(settings)
+    for number, (title, extra) in enumerate(((LONG, ""), (f"Albatros {HOSTILE_TEMPLATE}"[:300], HOSTILE_TEMPLATE))):
+        text = "\n\n".join((*PARAGRAPHS, f"Nummer {number}. {extra}"))
+        found = Extracted(
+            title, text, date(2025, 8, 14), "Ada Fink", "Hafenkurier", "de", f"https://hafen.example/{number}"
+        )
+        put_into_inbox(settings, found, url=f"https://hafen.example/{number}", feed="hafen", shelf=shelf)
+    (settings.corpus / "inbox" / "broken.md").write_text("---\nid: [x\n---\nText.\n", "utf-8")
+    build(settings, embedder=embedder)
+    desk = Chipdesk(settings, embedder=embedder)
+    with serving(ui.mount(create_app(settings, desk=desk))) as address:
+        yield settings, address
+
+
 class Visit:
     """A visitor with the page open; remembers where the page asked for anything."""
 
-    def __init__(self, browser: Browser, address: str, width: int) -> None:
-        self.page: Page = browser.new_page(viewport={"width": width, "height": 900}, locale="en-GB")
+    def __init__(
+        self, browser: Browser, address: str, width: int, locale: str = "en-GB", first: str = "#question textarea"
+    ) -> None:
+        self.page: Page = browser.new_page(viewport={"width": width, "height": 900}, locale=locale)
         self.asked_for: list[str] = []
         self.errors: list[str] = []
         self.page.on("request", lambda request: self.asked_for.append(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.set_default_timeout(WAIT)
         self.page.goto(address)
-        self.box.wait_for()
+        self.page.locator(first).first.wait_for()
 
     @property
     def box(self) -> Locator:
@@ -312,3 +349,79 @@ def test_a_long_answer_is_shown_from_its_beginning(browser: Browser, address: st
     assert begin["height"] > chat["height"] / 2, "too short to tell"
     assert chat["y"] <= begin["y"] < chat["y"] + chat["height"] / 2
     visit.page.close()
+
+
+# --- the curator's page ---
+
+WORDS = {
+    "de-DE": ("Eingang (2)", "Annehmen", "Das ging nicht", "Ähnelt", "nichts Neues seit 12. August 2025"),
+    "en-GB": ("Inbox (2)", "Accept", "That did not work", "Resembles", "nothing new since 12 August 2025"),
+}
+
+
+@pytest.mark.parametrize(("locale", "width"), [("de-DE", 390), ("en-GB", 1200)])
+def test_the_inbox_shows_untrusted_text_as_text(
+    browser: Browser, curated: tuple[Settings, str], locale: str, width: int
+) -> None:
+    settings, address = curated
+    inbox, accept, problem, resembles, since = WORDS[locale]
+    visit = Visit(browser, address, width, locale)
+    note = visit.page.locator("#above .note")
+    expect(note).to_contain_text(since)
+    expect(note).not_to_contain_text("hafen")
+    visit.page.get_by_role("link", name=inbox).click()
+    lines = visit.page.locator("#waiting label")
+    expect(lines).to_have_count(2)
+    expect(visit.page.locator("#accept")).to_have_text(accept)
+    expect(visit.page.locator("#told")).to_contain_text(problem)
+    expect(visit.page.locator("#told")).to_contain_text("broken.md")
+    lines.filter(has_text="Albatros").click()
+    shown = visit.page.locator("#item .article")
+    expect(shown).to_contain_text("Nummer 1")
+    assert flat(HOSTILE_TEMPLATE) in flat(shown.inner_text())
+    assert "<script>window.hacked = 1</script>" in flat(lines.filter(has_text="Albatros").inner_text())
+    expect(visit.page.locator("#item")).to_contain_text(resembles)
+    assert visit.page.locator("#item").locator("script, img, b, strong, code").count() == 0
+    assert visit.overflow() <= 0
+    lines.filter(has_text="Seeadler").click()
+    expect(shown).to_contain_text("Nummer 0")
+    assert visit.overflow() <= 0
+    assert visit.page.evaluate("window.hacked") is None
+    assert visit.errors == []
+    assert {urlsplit(url).hostname for url in visit.asked_for if url.startswith("http")} == {"127.0.0.1"}
+    assert len(items(settings)) == 2
+    visit.page.close()
+
+
+def test_a_curator_edits_accepts_and_rejects(browser: Browser, curated: tuple[Settings, str]) -> None:
+    settings, address = curated
+    visit = Visit(browser, f"{address}/curate", 1200, first="#waiting input")
+    visit.page.locator("#waiting label").filter(has_text="Seeadler").click()
+    expect(visit.page.locator("#item .article")).to_contain_text("Nummer 0")
+    visit.page.locator("#edit button").first.click()
+    visit.page.locator("#published input, #published textarea").fill("soon")
+    visit.page.locator("#save").click()
+    told = visit.page.locator("#told")
+    expect(told).to_contain_text("'soon' is not a date")
+    visit.page.locator("#published input, #published textarea").fill("2025-08-13")
+    visit.page.locator("#title textarea").fill("Möwe flies again")
+    visit.page.locator("#entities textarea").fill("Seeadler, Möwe")
+    visit.page.locator("#accept").click()
+    expect(told).to_contain_text("Accepted: Möwe flies again. Answers now come from 3 articles.", timeout=WAIT)
+    accepted = next(a for a in read_corpus(settings.corpus, most_bytes=2_000_000).articles if "Möwe flies" in a.title)
+    assert (accepted.published, accepted.entities) == (date(2025, 8, 13), ("Seeadler", "Möwe"))
+    assert httpx.get(f"{address}/articles/{accepted.id}", timeout=60).json()["title"] == "Möwe flies again"
+    expect(visit.page.locator("#waiting label")).to_have_count(1)
+    visit.page.locator("#reject").click()
+    expect(told).to_contain_text("It does not come back.", timeout=WAIT)
+    expect(visit.page.locator("#empty")).to_contain_text("The inbox is empty")
+    expect(visit.page.locator("#judging")).to_be_hidden()
+    assert items(settings) == []
+    assert visit.errors == []
+    visit.page.close()
+
+
+def test_without_feeds_and_without_a_curator_nothing_stands_above_the_chat(visit: Visit) -> None:
+    visit.page.wait_for_timeout(1_000)
+    expect(visit.page.locator("#above")).to_be_hidden()
+    expect(visit.page.locator(".tabs")).to_have_count(0)

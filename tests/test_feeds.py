@@ -4,22 +4,62 @@ import json
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import REPOSITORY, table
+from conftest import DATA, REPOSITORY, table
 
 from rag.errors import FeedError
-from rag.feeds import STATE, Entry, Feed, State, parse, read_feeds, read_states, write_states
+from rag.feeds import STATE, Entry, Feed, State, doing, parse, read_feeds, read_states, write_states
 from rag.settings import Settings
 
 URL = "https://news.example/feeds/all.xml"
 
 
-@pytest.mark.parametrize("case", table("feeds.yaml"), ids=lambda case: str(case["name"]))
-def test_feeds_as_they_are_in_the_world(case: dict[str, object]) -> None:
-    content = str(case["feed"]).encode(str(case.get("encoding", "utf-8")))
-    entries = parse(content, URL, str(case.get("kind", "")))
-    assert [[one.url, one.title, one.published and one.published.isoformat()] for one in entries] == case["entries"]
+LINK = "<link>https://a.example/1</link>"
+FRAMES = {
+    "item": f"<rss version='2.0'><channel><item>%s{LINK}</item></channel></rss>",
+    "bare": "<rss version='2.0'><channel><item><title>T</title>%s</item></channel></rss>",
+    "entry": "<feed xmlns='http://www.w3.org/2005/Atom'><entry>%s<link href='https://a.example/1'/></entry></feed>",
+    "bare_entry": "<feed xmlns='http://www.w3.org/2005/Atom'><entry><title>T</title>%s</entry></feed>",
+    "feed": "%s",
+}
+"""What a case leaves out: the feed around its own lines."""
+CASES = [
+    pytest.param(case, id=f"{path.stem}: {case['name']}")
+    for path in sorted((DATA / "feeds").glob("*.yaml"))
+    for case in table(f"feeds/{path.name}")
+]
+
+
+def sent(case: dict[str, Any]) -> bytes:
+    """The bytes that the server of a case sends."""
+    (kind,) = FRAMES.keys() & case.keys()
+    text = FRAMES[kind] % case[kind]
+    if "declares" in case:
+        text = f"<?xml version='1.0' encoding='{case['declares']}'?>{text}"
+    return str(text).encode(case.get("encoding", "utf-8")) + bytes.fromhex(case.get("hex_after", ""))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_feeds_as_they_are_in_the_world(case: dict[str, Any]) -> None:
+    if "error" in case:
+        with pytest.raises(FeedError, match=case["error"]):
+            parse(sent(case), URL, case.get("kind", ""))
+        return
+    entries = parse(sent(case), URL, case.get("kind", ""))
+    if "entries" in case:
+        assert [[one.url, one.title, one.published and one.published.isoformat()] for one in entries] == case["entries"]
+        return
+    (entry,) = entries
+    found = {"title": entry.title, "link": entry.url, "day": entry.published, "author": entry.author}
+    said = {name: case[name] for name in found.keys() & case.keys()}
+    assert said, "the case expects nothing"
+    assert {name: found[name] for name in said} == said
+
+
+def test_the_cases_are_many_and_each_has_a_name() -> None:
+    assert len({case.id for case in CASES}) == len(CASES) >= 150
 
 
 @pytest.mark.parametrize("content", [b"", b"<html><body>Hello</body></html>", b"\x89PNG\r\n", b'{"items": []}'])
@@ -39,6 +79,25 @@ def test_an_xml_bomb_in_a_feed_ends_soon() -> None:
     began = time.process_time()
     assert all(len(entry.title or "") < 10_000 for entry in parse(feed.encode(), URL))
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [
+        "<!DOCTYPE rss [<!ENTITY a '" + "x" * 50_000 + "'>]><rss version='2.0'><channel><item><title>" + "&a;" * 5_000
+        + "</title><link>https://a.example/</link></item></channel></rss>",
+        "<rss version='2.0'><channel><item>" + "<b>" * 5_000 + "<link>https://a.example/</link>",
+        "<rss version='2.0'><channel><item><title>" + "&" * 50_000 + "</title><link>https://a.example/</link></item></channel></rss>",
+        "<rss version='2.0'><channel><item><title>" + "<![CDATA[" * 5_000 + "</title></item></channel></rss>",
+        "<rss version='2.0'><channel><item><title>" + "<a" * 5_000 + "</title></item></channel></rss>",
+        "<rss version='2.0'><channel>" + "<item><link>https://a.example/</link></item>" * 2_000 + "</channel></rss>",
+    ],
+    ids=["one large entity, often", "nested", "ampersands", "CDATA in CDATA", "tags that never end", "many items"],
+)  # fmt: skip
+def test_hostile_feeds_end_soon(feed: str) -> None:
+    began = time.process_time()
+    assert all(len(entry.title or "") < 1_000_000 for entry in parse(feed.encode(), URL))
+    assert time.process_time() - began < 10
 
 
 def test_an_external_entity_is_not_read(tmp_path: Path) -> None:
@@ -118,3 +177,37 @@ def test_a_feed_is_stale_after_three_rhythms_without_news() -> None:
 def test_dates_are_days() -> None:
     feed = "<rss version='2.0'><channel><item><link>https://a.example/</link><pubDate>Thu, 14 Aug 2025 23:30:00 -0500</pubDate></item></channel></rss>"
     assert parse(feed.encode(), URL)[0].published == date(2025, 8, 15)
+
+
+# --- how they are doing ---
+
+
+def test_how_each_feed_is_doing(settings: Settings) -> None:
+    content = "".join(
+        f'[[feed]]\nname = "{name}"\nurl = "https://{name}.example"\nrhythm_hours = 10\n' for name in "abc"
+    )
+    feeds_toml(settings.corpus, content)
+    moment = datetime(2025, 8, 14, 12, tzinfo=UTC)
+    states = {
+        "a": State(news=(moment - timedelta(hours=29)).isoformat()),
+        "b": State(news=(moment - timedelta(hours=31)).isoformat(), error="no"),
+        "gone": State(),
+    }
+    write_states(settings, states)
+    found = doing(settings, moment)
+    assert [(one.feed.name, one.state, one.stale) for one in found] == [
+        ("a", states["a"], False),
+        ("b", states["b"], True),
+        ("c", State(), True),
+    ]
+
+
+def test_without_feeds_nothing_is_stale(settings: Settings) -> None:
+    assert doing(settings) == []
+
+
+@pytest.mark.parametrize("news", ["yesterday", "2025-08-14T10:00:00", "", 3])
+def test_a_state_with_a_time_that_is_none_counts_as_none(settings: Settings, news: object) -> None:
+    write_states(settings, {"a": State()})
+    (settings.corpus / STATE).write_text(json.dumps({"a": {"news": news}}), "utf-8")
+    assert read_states(settings) == {}

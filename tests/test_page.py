@@ -4,14 +4,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made import article
 
+from rag.duplicates import Near
 from rag.errors import BadRequest, IndexMissing
-from rag.page import answer_html, problem_html, question_html
+from rag.inbox import Item
+from rag.page import (
+    answer_html,
+    item_html,
+    item_line,
+    language_wanted,
+    note_html,
+    problem_html,
+    question_html,
+    told_html,
+)
 from rag.types import LANGUAGES, Answer, Article, Citation, Filters, Language, Origin, Period, Sentence, Source
 
 TAGS = {"a", "button", "details", "div", "li", "mark", "p", "span", "summary", "ul"}
@@ -342,3 +354,65 @@ def test_a_premise_that_does_not_hold_is_shown_with_its_correction(language: Lan
     assert verdict in page.text
     assert page.links.count("#k-0-1") == 1
     assert "#k-0-9" not in page.links
+
+
+# --- the curator's page and the line above the chat ---
+
+TEMPLATES = ("${alert(1)}", "{{constructor}}", "{{#each x}}", "`${`")
+
+
+def waiting(title: str, text: str, *, near: tuple[Near, ...] = (), url: str = "https://a.example/") -> Item:
+    """An article of the inbox in which everything is `text`."""
+    made = article(text, title=title, topics=(text,), entities=(text,), sources=(Source(text, author=text),))
+    return Item(made, Path("x.md"), url, text, "2025-08-14T10:00:00+00:00", 0.92, near)
+
+
+@given(title=FILLED | st.sampled_from(TEMPLATES), text=FILLED | st.sampled_from(TEMPLATES))
+def test_an_article_of_the_inbox_is_text_and_no_template(title: str, text: str) -> None:
+    html = item_html(waiting(title, text, near=(Near(text, 0.6),)), "en")
+    page = Page(html)
+    assert " ".join(title.split()) in " ".join(page.text.split())
+    assert {tag for tag, _ in page.elements} <= {"a", "div", "p", "dl", "dt", "dd", "ul", "li"}
+    assert not set("{}$") & set(html)
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "", "file:///etc/passwd", "//a.example"])
+def test_only_web_addresses_of_the_inbox_are_linked(url: str) -> None:
+    assert Page(item_html(waiting("T", "x", url=url), "en")).links == []
+
+
+@pytest.mark.parametrize(("language", "says"), [("de", "leer"), ("en", "empty")])
+def test_an_empty_inbox_says_what_to_do(language: Language, says: str) -> None:
+    text = Page(item_html(None, language)).text
+    assert says in text
+    assert "chipdesk collect" in text
+
+
+@given(text=TEXT | st.sampled_from(TEMPLATES))
+def test_what_the_curator_is_told_is_text(text: str) -> None:
+    html = told_html(text, [BadRequest(text or "x", text)], "de") + note_html(text)
+    Page(html)
+    assert not set("{}$") & set(html)
+
+
+def test_a_line_of_the_inbox_says_what_a_curator_sorts_by() -> None:
+    line = item_line(waiting("A  title\n of two lines", "Hafenkurier", near=(Near("b", 0.61),)), "de")
+    assert line == "A title of two lines (92% · 14. August 2025 · en · Hafenkurier · ähnelt anderem zu 61%)"
+
+
+def test_nothing_to_say_is_no_line() -> None:
+    assert note_html("") == ""
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("de-DE,de;q=0.9,en;q=0.8", "de"),
+        ("en-GB,en;q=0.9,de;q=0.8", "en"),
+        ("fr-FR,de;q=0.5", "en"),
+        ("", "en"),
+        ("DE", "de"),
+    ],
+)
+def test_the_language_of_a_browser(accepted: str, language: Language) -> None:
+    assert language_wanted(accepted) == language

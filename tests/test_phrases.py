@@ -101,3 +101,21 @@ def test_notes_about_the_other_language_are_in_the_askers(language: Language) ->
     assert len(notes) == 2
     assert {language_of(note) for note in notes} == {language}
     assert all(note.endswith(":") for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        (
+            "de",
+            "hinterher: a (nichts Neues seit 14. August 2025), b (noch nie etwas Neues), c (noch nie etwas Neues), 1 weiterer. ",
+        ),
+        ("en", "behind: a (nothing new since 14 August 2025), b (nothing new yet), c (nothing new yet), 1 more. "),
+    ],
+)
+def test_stale_feeds_are_named_with_what_to_do(language: Language, says: str) -> None:
+    told = phrases.stale_feeds([("a", date(2025, 8, 14)), ("b", None), ("c", None), ("d", None)], language)
+    assert says in told
+    assert "`chipdesk feeds`" in told
+    assert "`chipdesk collect`" in told
+    assert "more" not in phrases.stale_feeds([("a", None)], "en")
