@@ -51,6 +51,7 @@ _LABELS: Final[dict[str, dict[Language, str]]] = {
     "author": {"de": "Verfasser", "en": "Author"},
     "topics": {"de": "Themen", "en": "Topics"},
     "entities": {"de": "Namen", "en": "Names"},
+    "copy of": {"de": "Kopie von", "en": "Copy of"},
     "feed": {"de": "Feed", "en": "Feed"},
     "id": {"de": "Kennung", "en": "Id"},
     "address": {"de": "Adresse", "en": "Address"},
@@ -138,6 +139,7 @@ def item_html(item: Item | None, language: Language) -> str:
         ("author", ", ".join(dict.fromkeys(source.author for source in article.sources if source.author))),
         ("topics", ", ".join(article.topics)),
         ("entities", ", ".join(article.entities)),
+        ("copy of", article.copy_of or ""),
         ("feed", f"{item.feed}, {item.collected[:10]}" if item.feed else ""),
         ("id", article.id),
     ]
