@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from datetime import date
 from typing import Final, Literal
 
@@ -222,6 +223,7 @@ _BASES: Final[tuple[tuple[str, str, str, float], ...]] = (
 _PER_SECOND: Final = r"(?:\s*/\s*s(?:ec|ek)?\b|ps\b|\s+(?:pro|je|per|a)\s+(?:sekunde|second))"
 
 
+@cache
 def _table() -> list[tuple[re.Pattern[str], str, float]]:
     made = [(re.compile(rf"(?:{p})(?![^\W\d_])", re.IGNORECASE), unit, factor) for p, unit, factor in _UNITS]
     for word, symbol, unit, factor in _BASES:
@@ -235,7 +237,6 @@ def _table() -> list[tuple[re.Pattern[str], str, float]]:
     return made
 
 
-_TABLE: Final = _table()
 _CURRENCY_BEFORE: Final = {
     "us$": "usd", "us-$": "usd", "$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "hk$": "hkd", "nt$": "twd", "rmb": "cny",
     "usd": "usd", "eur": "eur", "a$": "aud", "c$": "cad", "s$": "sgd", "₩": "krw", "₹": "inr",
@@ -406,7 +407,7 @@ def _with_unit(text: str, start: int, end: int, numbers: tuple[float, ...], lang
         end = word.end() - (word[0].endswith(".") and word[0].lower() not in ("mio.", "mrd.", "tsd.", "bio."))
     if not unit:
         at = _SPACES.match(text, end)
-        for pattern, name, size in _TABLE:
+        for pattern, name, size in _table():
             after = pattern.match(text, at.end() if at else end)
             if after:
                 unit, factor, end = name, size, after.end()

@@ -114,7 +114,7 @@ def _embed(embedder: Embedder, texts: Sequence[str], progress: Callable[[str], N
     each = sorted(dict.fromkeys(texts), key=len)
     for at in range(0, len(each), BATCH):
         progress(f"embedding {at} of {len(each)}")
-        embedder.passages(each[at : at + BATCH], few=False)
+        embedder.passages(each[at : at + BATCH], few=len(each) <= BATCH)
 
 
 def _figures(rows: Sequence[tuple[bool, float, bool]]) -> dict[str, Any]:
