@@ -9,7 +9,7 @@ import pytest
 from conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "rag"
-STAGES = ("read", "chunk", "question", "retrieve", "evidence", "choose", "write", "verify")
+STAGES = ("read", "chunk", "question", "retrieve", "evidence", "choose", "write", "verify", "check")
 HEAVY = ("torch", "transformers", "sentence_transformers", "chromadb", "llama_index", "gradio", "onnxruntime")
 OWNERS = {
     "chromadb": {"store"},
