@@ -1,4 +1,4 @@
-"""The web server: POST /ask (JSON or server-sent events), GET /articles/{id}, GET /health, and the chat page.
+"""The web server: POST /ask (JSON or server-sent events), POST /verify, GET /articles/{id}, GET /health, and the chat page.
 
 A door: it parses, calls `rag.ask` and formats. Errors are problem+json (RFC 9457) with a sentence that says what to do.
 """
@@ -23,10 +23,11 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
-from rag.ask import Chipdesk
+from rag.ask import DRAFT_CHARS, Chipdesk
 from rag.errors import BadRequest, ChipdeskError, PortInUse
 from rag.settings import Settings
-from rag.types import Answer, Article, Filters, Language, Turn
+from rag.types import Answer, Article, Checked, Citation, Filters, Language, ProblemKind, Turn, Verdict
+from rag.verify import cite
 
 BODY_BYTES: Final = 512_000
 """Largest request body: 20 messages of 20,000 characters and some room."""
@@ -63,6 +64,46 @@ class Ask(BaseModel):
     @property
     def filters(self) -> Filters:
         return Filters(self.since, self.until, tuple(self.publishers), tuple(self.topics))
+
+
+class Verify(BaseModel):
+    """A text to check. Dates apply to the articles that may be evidence."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"text": "DeepSeek sent engineers to Huawei. R2 was planned for May 2025."}]},
+    )
+
+    text: str = Field(description=f"1 to {DRAFT_CHARS:,} characters, German or English.")
+    language: Language | None = Field(None, description="Language of the text; found out where it is left out.")
+    since: date | None = Field(None, description="Earliest article date, inclusive.")
+    until: date | None = Field(None, description="Latest article date, inclusive.")
+
+
+class Difference(BaseModel):
+    """One thing that the evidence does not say, or says otherwise."""
+
+    kind: ProblemKind
+    found: str = Field(description="As the text has it.")
+    expected: str | None = Field(description="As the evidence has it; null where it has nothing of the kind.")
+
+
+class VerifiedSentence(BaseModel):
+    """A sentence of the text, which stands there at [start:end], with its verdict."""
+
+    text: str
+    start: int
+    end: int
+    verdict: Verdict
+    score: float = Field(description="Estimated probability that the evidence supports the sentence, 0 to 1.")
+    problems: list[Difference]
+    citations: list[Citation] = Field(
+        description="What supports or contradicts it, numbered from 1 within the sentence."
+    )
+
+
+class Verified(BaseModel):
+    sentences: list[VerifiedSentence]
 
 
 class Health(BaseModel):
@@ -147,6 +188,12 @@ def create_app(settings: Settings, *, desk: Chipdesk | None = None) -> FastAPI:
             return _stream(_events(answer))
         return Response(_ANSWER.dump_json(answer), media_type="application/json")
 
+    @app.post("/verify", response_model=Verified, responses=_PROBLEMS)
+    def verify(body: Verify) -> Verified:
+        """Check every sentence of a text: supported, contradicted, not in the corpus, or with an altered quotation."""
+        checked = desk.verify(body.text, body.language, body.since, body.until)
+        return Verified(sentences=[_verified(sentence) for sentence in checked])
+
     @app.get(
         "/articles/{identity}",
         response_model=Article,
@@ -225,6 +272,18 @@ def _health(desk: Chipdesk) -> Health:
     )
 
 
+def _verified(checked: Checked) -> VerifiedSentence:
+    return VerifiedSentence(
+        text=checked.text,
+        start=checked.start,
+        end=checked.end,
+        verdict=checked.verdict,
+        score=checked.score,
+        problems=[Difference(kind=p.kind, found=p.found, expected=p.expected) for p in checked.problems],
+        citations=[cite(number, item) for number, item in enumerate(checked.evidence, start=1)],
+    )
+
+
 def _stream(events: Iterable[str], status: int = 200) -> StreamingResponse:
     return StreamingResponse(events, status, {"Cache-Control": "no-store"}, "text/event-stream")
 
@@ -248,7 +307,7 @@ async def _bounded(request: Request, proceed: Callable[[Request], Awaitable[Resp
     length = request.headers.get("content-length", "")
     declared = int(length) if length.isdigit() else 0
     chunked = "transfer-encoding" in request.headers
-    if request.url.path.endswith("/ask") and (declared > BODY_BYTES or chunked):
+    if request.url.path.endswith(("/ask", "/verify")) and (declared > BODY_BYTES or chunked):
         return _problem(413, "The request is too large", f"Send at most {BODY_BYTES:,} bytes with a Content-Length.")
     return await proceed(request)
 

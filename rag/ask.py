@@ -1,4 +1,7 @@
-"""The query line: question -> retrieve -> evidence -> choose -> write -> verify. This file is its table of contents."""
+"""The query line: question -> retrieve -> evidence -> choose -> write -> verify. This file is its table of contents.
+
+A text that somebody else wrote passes a line of its own: sentences -> retrieve -> check.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,19 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date
+from typing import Final
 
+from rag.check import check
 from rag.choose import choose, nearest, together
+from rag.chunk import paragraphs, sentences
 from rag.embed import open_embedder
 from rag.errors import BadRequest, UnknownArticle
 from rag.evidence import find_evidence, worth_reading
 from rag.index import MANIFEST, Index
+from rag.memory import Recent
 from rag.phrases import declined
 from rag.question import understand
 from rag.reader import OnnxReader
@@ -24,6 +32,7 @@ from rag.types import (
     LANGUAGES,
     Answer,
     Article,
+    Checked,
     Citation,
     Embedder,
     Evidence,
@@ -40,7 +49,17 @@ from rag.types import (
     Writer,
 )
 from rag.verify import verify
+from rag.words import language_of, tokens
 from rag.write import ExtractiveWriter
+
+DRAFT_CHARS: Final = 20_000
+"""Longest text that is checked at once: about ten pages, half a minute."""
+FRAGMENT_WORDS: Final = 3
+"""Headings and leftovers with fewer words say nothing that could be checked."""
+WITNESSES: Final = 12
+"""Sentences that one sentence of a draft is checked against, the nearest of what retrieval found."""
+REMEMBERED: Final = 4_096
+"""Vectors of sentences kept for the next check; 6 MB."""
 
 
 class Chipdesk:
@@ -65,6 +84,7 @@ class Chipdesk:
         self.embedder = embedder or open_embedder(settings)
         self.reader = reader or OnnxReader(threads=settings.threads)
         self._writers: dict[str, Writer] = {writer.name: writer for writer in (ExtractiveWriter(), *writers)}
+        self._recent = Recent(self.embedder, most=REMEMBERED)
         self._lock = threading.Lock()
         self._index: Index | None = None
         self._previous: Index | None = None
@@ -202,6 +222,78 @@ class Chipdesk:
             if selection.reason is not None:
                 without.append(part.about)
         return replace(together(selections, most=self.settings.sentences), without=tuple(without))
+
+    def verify(
+        self,
+        text: str,
+        language: Language | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Checked]:
+        """Check every sentence of a text against the corpus, in order; what has no sentence is left out.
+
+        Args:
+            text: a draft of 1 to DRAFT_CHARS characters, in either language.
+            language: of the text; None to find out, sentence by sentence.
+            since: only articles from this day on are evidence.
+            until: only articles up to this day are.
+            progress: told how many sentences are done, and how many there are.
+
+        Raises:
+            BadRequest: the text or the dates cannot be used.
+            IndexMissing, IndexMismatch, IndexDamaged, ModelError: nothing can be checked right now.
+        """
+        if not text.strip():
+            raise BadRequest("The text is empty.", "Give a sentence or a paragraph to check.")
+        if len(text) > DRAFT_CHARS:
+            raise BadRequest(
+                f"The text has {len(text):,} characters, at most {DRAFT_CHARS:,} are checked.", "Split it."
+            )
+        index = self.index
+        mostly = language or language_of(text)
+        spans = [
+            (span.start, span.end)
+            for block in paragraphs(text)
+            for span in sentences(text, mostly, *block)
+            if len(tokens(text[span.start : span.end])) >= FRAGMENT_WORDS
+        ]
+        found: list[Checked] = []
+        before = ""
+        for number, (start, end) in enumerate(spans):
+            sentence = text[start:end]
+            own = language or language_of(sentence, default=mostly)
+            evidence = self._witnesses(sentence, before, own, Filters(since, until), index)
+            checked = check(
+                sentence, evidence, glossary=index.glossary, embedder=self._recent, language=own, start=start
+            )
+            found.append(checked)
+            before = sentence
+            if progress:
+                progress(number + 1, len(spans))
+        return found
+
+    def _witnesses(
+        self, sentence: str, before: str, language: Language, filters: Filters, index: Index
+    ) -> list[Evidence]:
+        """The sentences of the corpus nearest to one of a draft. One without a name is looked up with the one before it."""
+        limits = {"language": language, "filters": filters, "dates": False, "index": index}
+        question, vector = self.read(sentence[: self.settings.question_chars], **limits)  # type: ignore[arg-type]
+        if not question.names and before:
+            query = f"{before} {sentence}"[: self.settings.question_chars]
+            question, vector = self.read(query, **limits)  # type: ignore[arg-type]
+        near: list[tuple[float, Evidence, Vectors]] = []
+        for hit in self.retrieve(question, vector, index=index):
+            cosines = index.sentence_cosines(vector, hit.first, len(hit.chunk.sentences))
+            vectors = index.sentence_vectors(hit.first, len(hit.chunk.sentences))
+            for position, span in enumerate(hit.chunk.sentences):
+                if span.quotable and hit.article.status != "withdrawn":
+                    near.append((float(cosines[position]), Evidence(hit.article, span, 0.0), vectors[position]))
+        near.sort(key=lambda found: -found[0])
+        for _, item, own in near[:WITNESSES]:
+            self._recent.know([item.quote], own[None])
+        return [item for _, item, _ in near[:WITNESSES]]
 
     def _answers_unfiltered(self, question: Question, vector: Vectors, index: Index) -> bool:
         evidence = self.evidence(replace(question, filters=Filters()), vector, index=index)

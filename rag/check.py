@@ -17,15 +17,13 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Final
 
-import numpy as np
-
 from rag.figures import Figure, agrees, figures, fits_unit, nearest, same_value
 from rag.glossary import Entry, Glossary
 from rag.names import names
-from rag.roles import mentions, swapped
+from rag.roles import Token, mentions, placed, swapped
 from rag.stance import Marker, hedges, negators, opposites, refuses
 from rag.types import Checked, Embedder, Evidence, Language, Problem, Verdict
-from rag.words import STOPWORDS, fold, language_of, stem, terms, tokens
+from rag.words import STOPWORDS, fold, language_of, terms, tokens
 
 FEATURES: Final = (
     "cosine", "cosine_all", "coverage", "coverage_all", "cross_coverage", "cross_coverage_all", "letters", "figures_missing", "names_missing", "polarity", "opposites",
@@ -41,9 +39,13 @@ TOPICAL: Final = 0.15
 """Probability, figures and names left aside, below which the evidence is about something else and shown as none."""
 JOINT: Final = 3
 """Most pieces of evidence that a sentence may rest on together: more is no longer one statement."""
+ALSO: Final = 1.0
+"""How far behind the nearest piece of evidence, in nearness, another one is still shown."""
 COSINE_CENTRE: Final = 0.88
 COSINE_SCALE: Final = 0.04
 """Cosines of news sentences lie in .88 +- .08; this brings them to about -2..2 for the logistic model."""
+NEAR_COPY: Final = 0.75
+"""Share of words in the same order from which two sentences are compared word by word."""
 CLOSE: Final = 0.55
 """Share of equal characters from which a passage is the original of an altered quotation."""
 NEIGHBOURS: Final = 5
@@ -169,7 +171,12 @@ class Comparison:
             verdict = "contradicted"
         if verdict != "supported":
             score = min(score, SUPPORTED)
-        shown = tuple(told.item for told, _ in self.told) if self.topical >= TOPICAL else ()
+        nearest_by = _nearness(self.claim, *self.told[0])
+        shown = tuple(
+            told.item
+            for told, cosine in self.told
+            if self.topical >= TOPICAL and _nearness(self.claim, told, cosine) >= nearest_by - ALSO
+        )
         return Checked(text, start, start + len(text), verdict, round(score, 4), tuple(problems), shown)
 
     @property
@@ -211,7 +218,9 @@ class Comparison:
     def problems(self) -> list[Problem]:
         """Everything the claim says otherwise."""
         found = [*self._quotations(), *self._amounts_and_times(), *self._unknown_names()]
-        return [*found, *self._roles(), *self._negation(), *self._hedges()]
+        found += [*self._roles(), *self._negation(), *self._hedges()]
+        # what was found with its context comes first; the comparison word by word adds what nothing else has seen
+        return found + [edit for edit in self._edits() if not any(edit.kind == other.kind for other in found)]
 
     # --- quotations --------------------------------------------------------------------------------------------------
 
@@ -313,7 +322,9 @@ class Comparison:
                 continue  # a word with a capital may be another word in the other language: "French", "Frankreichs"
             if words in told_of or all(_plain(part) in spelled for part in tokens(words)):
                 continue
-            if entry is not None and (entry.id in named or _within(entry, named)):
+            if entry is not None and entry.kind in ("place", "rule", "agency", "outlet") and self._in_articles(entry):
+                continue
+            if entry is not None and (entry.id in named or _within(entry, named)) and not self._displaced(entry):
                 continue
             told_of.add(words)
             instead = None
@@ -323,6 +334,67 @@ class Comparison:
                 instead = next((n for n in names(best.text, best.language, self.glossary) if any(c.isdigit() for c in n) and n not in self.claim.text), None)  # fmt: skip
             yield Problem("name", words, instead)
 
+    def _in_articles(self, entry: Entry) -> bool:
+        """Whether one of the articles mentions it anywhere: "China's" in a sentence that tells where a company sits."""
+        articles = {told.item.article.id: told.item.article for told, _ in self.told}
+        return any(entry.id in self.glossary.concepts(a.text, a.language) for a in articles.values())
+
+    def _displaced(self, entry: Entry) -> bool:
+        """Whether a company is not in the nearest sentence, which names another one that the claim does not."""
+        best = self.told[0][0]
+        if entry.kind != "company" or entry.id in best.concepts or self.question:
+            return False
+        others = [e for e, _ in best.entries if e.kind == "company"]
+        return bool(others) and not any(e.id in self.claim.concepts for e in others)
+
+    # --- near copies -------------------------------------------------------------------------------------------------
+
+    def _edits(self) -> Iterator[Problem]:
+        """Of a sentence that is nearly one of the evidence: what was exchanged, put in or taken out in its place."""
+        claim, best = self.claim, self.told[0][0]
+        if claim.language != best.language:
+            return
+        new = placed(claim.text, claim.language, self.glossary)
+        old = placed(best.text, best.language, self.glossary)
+        matcher = SequenceMatcher(None, [t.key for t in old], [t.key for t in new], autojunk=False)
+        met = sum(block.size for block in matcher.get_matching_blocks())
+        shortened = met >= 0.9 * len(new)
+        if matcher.ratio() < NEAR_COPY and not shortened:
+            return
+        ids = {token.id for token in old}
+        for operation, a, b, c, d in matcher.get_opcodes():
+            if operation == "equal":
+                continue
+            before, now = _slice(best.text, old[a:b]), _slice(claim.text, new[c:d])
+            if len(negators(now)) != len(negators(before)):
+                yield Problem("negation", now or claim.text, before or best.text)
+            gone = {t.id: t for t in old[a:b] if t.kind}
+            come = {t.id: t for t in new[c:d] if t.kind}
+            for identity in come.keys() - gone.keys():
+                other = next((t for i, t in gone.items() if i not in come), None)
+                if other is not None:
+                    yield Problem(
+                        "role" if identity in ids else "name",
+                        claim.text[come[identity].start : come[identity].end],
+                        best.text[other.start : other.end],
+                    )
+            yield from self._exchanged(before, now)
+            strong = [m for m in hedges(before, best.language) if m.strong]
+            if matcher.ratio() < NEAR_COPY:  # whole clauses are gone: only who says it matters to what is left
+                strong = [m for m in strong if "says" in m.kinds]
+            left = [m for m in hedges(now, claim.language) if m.words.lower() not in _FIRM]
+            if strong and not any(m.kinds & strong[0].kinds for m in left):
+                yield Problem("hedge", now or claim.text, before)
+
+    def _exchanged(self, before: str, now: str) -> Iterator[Problem]:
+        """Figures that stand in each other's place."""
+        day = self.told[0][0].item.article.published
+        here, there = (figures(text, self.claim.language, day) for text in (now, before))
+        for figure in here:
+            instead = nearest(figure, there)
+            if instead and not figure.loose and not any(agrees(figure, each) for each in there):
+                yield Problem("date" if figure.kind == "time" else "number", figure.words, instead.words)
+
     # --- roles, negation, hedges -------------------------------------------------------------------------------------
 
     def _roles(self) -> Iterator[Problem]:
@@ -330,10 +402,17 @@ class Comparison:
         same = best.language == self.claim.language
         mine = mentions(self.claim.text, self.claim.language, self.glossary)
         theirs = mentions(best.text, best.language, self.glossary)
-        crossed = swapped(mine, theirs, same_language=same)
+        doings = (self._doings(self.claim), self._doings(best))
+        crossed = swapped(mine, theirs, same_language=same, same_verb=bool(doings[0] & doings[1]))
         if crossed:
             one, two = crossed
             yield Problem("role", f"{one.words} … {two.words}", best.text)
+
+    @staticmethod
+    def _doings(said: _Claim) -> frozenset[str]:
+        """Terms of the small words that carry meaning: verbs and adjectives, in German no nouns."""
+        small = " ".join(word for word in tokens(said.text) if word.islower() and len(word) > 3)
+        return frozenset(terms(small, said.language))
 
     def _negation(self) -> Iterator[Problem]:
         claim, best = self.claim, self.told[0][0]
@@ -366,6 +445,15 @@ class Comparison:
             return False
         return not any(_scope(other, each) & scope for each in others) and not refuses(other.text)
 
+    def _elsewhere(self, said: _Claim, marker: Marker) -> bool:
+        """Whether the marker stands in a clause of its own that the claim does not speak of."""
+        before = re.split(r"[,;:–]", said.text[: marker.start])[-1]
+        after = re.split(r"[,;:–]", said.text[marker.end :])[0]
+        clause = frozenset(terms(f"{before} {after}", said.language)) - {
+            term for entry, words in said.entries if entry.kind == "outlet" for term in terms(words, said.language)
+        }
+        return len(clause) >= CLAUSE and len(clause & self.claim.terms) < FOREIGN * len(clause)
+
     def _phrase(self, said: _Claim, marker: Marker) -> str:
         """The marker with a few words around it."""
         before = said.text[: marker.start].split()[-2:]
@@ -397,6 +485,11 @@ class Comparison:
             return
 
 
+FOREIGN: Final = 0.34
+"""Share of a clause's terms below which a claim does not speak of it; a clause with fewer than CLAUSE terms only says who."""
+CLAUSE: Final = 3
+_FIRM: Final = frozenset("wird werden will".split())
+"""Say that something comes: in the place of "soll" or "plans to" they turn a plan into a fact."""
 _EXACT: Final = ("figures_missing", "names_missing", "polarity", "opposites", "hedges_missing", "roles_crossed")
 _NO_NAMES: Final = frozenset("i us u.s ceo ki ai pc it cfo cto".split())
 
@@ -465,6 +558,10 @@ def _scope(said: _Claim, marker: Marker) -> frozenset[str]:
 def _within(entry: Entry, named: frozenset[str]) -> bool:
     """Whether a longer name of the same thing was told: the H20 where the claim says H20 chip."""
     return any(entry.id.startswith(f"{other}-") or other.startswith(f"{entry.id}-") for other in named)
+
+
+def _slice(text: str, part: Sequence[Token]) -> str:
+    return text[part[0].start : part[-1].end] if part else ""
 
 
 def _plain(word: str) -> str:

@@ -22,8 +22,10 @@ from rich.text import Text
 from rag.dates import written
 from rag.errors import BadRequest, ChipdeskError, SettingsError
 from rag.glossary import Glossary
+from rag.phrases import problem_words, tally, verdict_words
 from rag.settings import Settings, load
-from rag.types import Answer, Article, Citation, Filters, Language, Source
+from rag.types import Answer, Article, Checked, Citation, Filters, Language, Source, Verdict
+from rag.verify import cite
 
 app = typer.Typer(
     name="chipdesk",
@@ -566,6 +568,100 @@ def ask(
 
 
 @app.command()
+def verify(
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]", help="A sentence or a draft; from stdin where there is none."),
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Check this text file.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of the text, de or en.", show_default="found out")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only articles from this day on.")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only articles up to this day.")] = None,
+    corpus: Corpus = None,
+    index: IndexDir = None,
+    as_json: Json = False,
+) -> None:
+    """Check a draft: which of its sentences the corpus supports, contradicts or does not know, with the evidence."""
+    from rag.ask import Chipdesk
+    from rag.words import language_of
+
+    draft = _draft(text, file)
+    spoken = _language(language)
+    settings = load(corpus=corpus, index=index)
+    show = _progress_line()
+    checked = Chipdesk(settings).verify(
+        draft,
+        spoken,
+        since.date() if since else None,
+        until.date() if until else None,
+        progress=lambda done, total: show(f"sentence {done} of {total}"),
+    )
+    show("")
+    if as_json:
+        _print_json({"sentences": [_checked_record(sentence) for sentence in checked]})
+    else:
+        _print_checked(checked, spoken or language_of(draft))
+
+
+def _draft(text: list[str] | None, file: Path | None) -> str:
+    if text and file:
+        raise BadRequest("There is a text and a file.", "Give one of them.")
+    if file:
+        try:
+            return file.read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadRequest(f"{file} cannot be read as text: {error}.", "Give a text file in UTF-8.") from error
+    if text:
+        return " ".join(text)
+    if sys.stdin.isatty():
+        raise BadRequest("There is no text.", "Give it as an argument, with --file FILE, or on stdin.")
+    return sys.stdin.read()
+
+
+def _checked_record(checked: Checked) -> dict[str, Any]:
+    """As in POST /verify."""
+    record = {name: value for name, value in asdict(checked).items() if name != "evidence"}
+    return record | {"citations": [asdict(cite(n, item)) for n, item in enumerate(checked.evidence, start=1)]}
+
+
+_SIGNS: Final[dict[Verdict, tuple[str, str]]] = {
+    "supported": ("✓", "green"), "contradicted": ("✗", "red"), "unsupported": ("?", "yellow"), "quote_altered": ("„", "red"),
+}  # fmt: skip
+
+
+def _print_checked(checked: list[Checked], language: Language) -> None:
+    out.print()
+    out.print(Padding(Text(tally(checked, language), style="bold"), (0, 2)))
+    for sentence in checked:
+        sign, colour = _SIGNS[sentence.verdict]
+        text = Text(sentence.text)
+        for problem in sentence.problems:
+            at = sentence.text.find(problem.found)
+            if at >= 0 and len(problem.found) < len(sentence.text):
+                text.stylize("bold red", at, at + len(problem.found))
+        out.print()
+        out.print(
+            Padding(Text.assemble((f"{sign} {verdict_words(sentence.verdict, language)}", f"bold {colour}")), (0, 2))
+        )
+        out.print(Padding(text, (0, 4)))
+        for problem in sentence.problems:
+            out.print(Padding(Text(f"→ {problem_words(problem, language)}", style=colour), (0, 4)))
+        for number, item in enumerate(sentence.evidence, start=1):
+            article = item.article
+            day = written(article.published, language, article.precision)
+            marks = ("„", "“") if article.language == "de" else ("“", "”")
+            quote = Text.assemble((f"[{number}] ", "cyan"), (f"{marks[0]}{item.quote}{marks[1]}", "default"))
+            out.print(Padding(quote.append(f" {article.title} ({day}, {article.language})", style="dim"), (0, 6)))
+            for source in article.sources_of(item.span.start, item.span.end):
+                out.print(Text(f"          {_outlet(source)}", style="dim"), soft_wrap=True)
+    out.print()
+
+
+@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="7860", min=1, max=65535)] = None,
@@ -651,9 +747,11 @@ def _outlet(source: Source) -> str:
 
 @app.command("eval")
 def evaluate(
-    suite: Annotated[str, typer.Option(help="qa, headlines, xquad or xquad-r.")] = "qa",
+    suite: Annotated[str, typer.Option(help="qa, headlines, corruptions, xquad, xquad-r, rte3 or wice.")] = "qa",
     split: Annotated[str | None, typer.Option(help="For qa: dev, test or all.", show_default="dev")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder with the public benchmark (xquad, xquad-r).")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with the public benchmark (xquad, xquad-r, rte3, wice).")
+    ] = None,
     results: Annotated[Path | None, typer.Option("--out", help="Write all results to this JSON file.")] = None,
     page: Annotated[
         Path | None, typer.Option("--html", help="For qa: write a report with every question to this HTML file.")

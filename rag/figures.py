@@ -272,7 +272,7 @@ _FACTOR_WORDS: Final = (
 )  # fmt: skip
 _DIGITS = re.compile(
     r"(?<![\w.,'’])(?<![^\W\d]-)(?P<number>\d{1,3}(?:(?P<sep>[.,'’   ])\d{3})(?:(?P=sep)\d{3})*(?:[.,]\d+)?|\d+(?:[.,]\d+)?)(?!\d)"
-)  # noqa: E501
+)
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
 _ORDINALS: Final = {
     word: number
@@ -312,7 +312,10 @@ def _amounts(text: str, language: Language) -> list[Figure]:
     for pattern, factor in _FACTOR_WORDS:
         found += [Figure(*m.span(), m[0], "amount", (factor,), "times", factor) for m in pattern.finditer(text)]
     for start, end, numbers in _numbers(text, language):
-        found.append(_with_unit(text, start, end, numbers, language))
+        figure = _with_unit(text, start, end, numbers, language)
+        inside_name = figure.words[-1:].isdigit() and text[figure.end : figure.end + 1].isalpha()  # "910C"
+        if not inside_name:
+            found.append(figure)
     for match in _ORDINAL_WORD.finditer(text):
         value = float(_ORDINALS[match[1].lower()])
         found.append(Figure(*match.span(), match[0], "amount", (value,), "", value, loose=True))
@@ -346,7 +349,7 @@ def _numbers(text: str, language: Language) -> Iterator[tuple[int, int, tuple[fl
 
 def _readings(number: str, language: Language) -> tuple[float, ...]:
     plain = re.sub(r"['’   ]", "", number)
-    point, comma = (",", ".") if language == "de" else (".", ",")
+    group = "." if language == "de" else ","
     separators = [c for c in plain if c in ".,"]
     if not separators:
         return (float(plain),)
@@ -360,7 +363,7 @@ def _readings(number: str, language: Language) -> tuple[float, ...]:
     if not grouped:
         return (as_decimal,)
     # the other language's habit is possible, but second
-    return (as_group, as_decimal) if separators[0] == comma else (as_decimal, as_group)
+    return (as_group, as_decimal) if separators[0] == group else (as_decimal, as_group)
 
 
 def _in_words(word: str, language: Language) -> float | None:
@@ -411,8 +414,6 @@ def _with_unit(text: str, start: int, end: int, numbers: tuple[float, ...], lang
     if unit in ("byte", "bit", "ops") and (rate := re.compile(_PER_SECOND, re.IGNORECASE).match(text, end)):
         unit, end = (unit, rate.end()) if unit == "ops" else (f"{unit}/s", rate.end())
     values = tuple(number * scale * factor for number in numbers)
-    if scale > 1 and len(values) == 2:
-        values = (min(values),)  # "1.500 Mrd" is rare, "1,500 billion" rarer still
     about = bool(_ABOUT.search(text[max(0, start - 20) : start]))
     loose = numbers == (1.0,) and not text[start].isdigit() and scale == 1.0  # "a month", "one day"
     return Figure(start, end, text[start:end], "amount", values, unit, numbers[0], about, loose)

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Final
 
 from rag.dates import written
-from rag.types import Article, Evidence, Language, Precision, Question, Reason, Selection
+from rag.types import (
+    Article,
+    Checked,
+    Evidence,
+    Language,
+    Precision,
+    Problem,
+    ProblemKind,
+    Question,
+    Reason,
+    Selection,
+    Verdict,
+)
 
 
 def other_language(asked: Language) -> str:
@@ -117,3 +130,59 @@ def _why(reason: Reason, question: Question) -> str:
 def _titled(article: Article, language: Language) -> str:
     day = written(article.published, language, article.precision)
     return f"„{article.title}“ ({day})" if language == "de" else f"“{article.title}” ({day})"
+
+
+# --- a text that was checked -----------------------------------------------------------------------------------------
+
+_VERDICTS: Final[dict[Language, dict[Verdict, str]]] = {
+    "de": {
+        "supported": "belegt", "contradicted": "anders belegt", "unsupported": "nicht belegt", "quote_altered": "Zitat verändert",
+    },
+    "en": {
+        "supported": "supported", "contradicted": "told otherwise", "unsupported": "not in the corpus", "quote_altered": "quote altered",
+    },
+}  # fmt: skip
+_KINDS: Final[dict[Language, dict[ProblemKind, str]]] = {
+    "de": {
+        "number": "Zahl", "unit": "Einheit", "date": "Zeit", "name": "Name", "role": "Wer tut was", "negation": "Verneinung",
+        "hedge": "Vorbehalt fehlt", "quote": "Zitat",
+    },
+    "en": {
+        "number": "number", "unit": "unit", "date": "time", "name": "name", "role": "who does what", "negation": "negation",
+        "hedge": "reservation left out", "quote": "quote",
+    },
+}  # fmt: skip
+
+
+def verdict_words(verdict: Verdict, language: Language) -> str:
+    """A verdict in a word or two."""
+    return _VERDICTS[language][verdict]
+
+
+def problem_words(problem: Problem, language: Language) -> str:
+    """What is wrong, in one line: the kind, what the text has, what the corpus has."""
+    kind = _KINDS[language][problem.kind]
+    if problem.expected is None:
+        nothing = "dazu steht nichts im Korpus" if language == "de" else "the corpus has nothing of it"
+        return f"{kind}: {problem.found} – {nothing}"
+    corpus = "im Korpus" if language == "de" else "in the corpus"
+    if problem.kind == "hedge":
+        return f"{kind}: … {problem.expected} … ({corpus})"
+    return f"{kind}: {problem.found} – {corpus}: {problem.expected}"
+
+
+def tally(checked: Sequence[Checked], language: Language) -> str:
+    """How many of the sentences stand."""
+    good = sum(sentence.verdict == "supported" for sentence in checked)
+    german = language == "de"
+    if not checked:
+        return "Der Text hat keinen Satz, der sich prüfen ließe." if german else "The text has no sentence to check."
+    if len(checked) == 1:
+        if good:
+            return "Der Satz ist belegt." if german else "The sentence is supported."
+        return "Der Satz ist so nicht belegt." if german else "The sentence is not supported as it stands."
+    return (
+        f"{good} von {len(checked)} Sätzen sind belegt."
+        if german
+        else f"{good} of {len(checked)} sentences are supported."
+    )

@@ -50,51 +50,85 @@ class Mention:
     """(side, term) of the words around it, other names as PLACE."""
 
 
-def mentions(text: str, language: Language, glossary: Glossary) -> list[Mention]:
-    """The names of `text` that the glossary knows, in order, each once, with their places."""
-    written = tokens(text)
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, or a name of several words, at [start:end] of a text."""
+
+    start: int
+    end: int
+    key: str
+    """The folded stem, or the id of the glossary entry after PLACE."""
+    kind: str = ""
+    """Of a name: the kind of its entry."""
+
+    @property
+    def id(self) -> str:
+        return self.key.removeprefix(PLACE) if self.kind else ""
+
+
+def placed(text: str, language: Language, glossary: Glossary) -> list[Token]:
+    """The words of `text` in order, each name that the glossary knows as one."""
+    spans = []
     at = 0
-    spans: list[tuple[str, int, int]] = []
+    for word in tokens(text):
+        start = text.find(word, at)
+        if start < 0:  # the text is not in composed form
+            return []
+        at = start + len(word)
+        spans.append((word, start, at))
+    made: list[Token] = []
+    place = 0
     for entry, words in glossary.mentions(text, language):
         parts = tokens(words)
-        while written[at : at + len(parts)] != parts:
-            at += 1
-        if entry.kind in ("company", "agency", "person"):
-            spans.append((entry.id, at, at + len(parts)))
-        at += len(parts)
+        while [word for word, _, _ in spans[place : place + len(parts)]] != parts:
+            word, start, end = spans[place]
+            made.append(Token(start, end, stem(fold(word), language)))
+            place += 1
+        first, last = spans[place], spans[place + len(parts) - 1]
+        if entry.kind == "term":
+            made += [
+                Token(start, end, stem(fold(word), language)) for word, start, end in spans[place : place + len(parts)]
+            ]
+        else:
+            made.append(Token(first[1], last[2], f"{PLACE}{entry.id}", entry.kind))
+        place += len(parts)
+    return made + [Token(start, end, stem(fold(word), language)) for word, start, end in spans[place:]]
+
+
+def mentions(text: str, language: Language, glossary: Glossary) -> list[Mention]:
+    """The companies, agencies and persons of `text` that the glossary knows, in order, each once, with their places."""
+    words = placed(text, language, glossary)
     passive = bool(_PASSIVE.search(text))
-    taken = {i for _, start, end in spans for i in range(start, end)}
-    masked = [PLACE if i in taken else stem(fold(word), language) for i, word in enumerate(written)]
+    masked = [PLACE if word.kind else word.key for word in words]
     found: dict[str, Mention] = {}
     bare = 0
-    for identity, start, end in spans:
-        role = _marked(written, start, end, language, passive)
+    for at, word in enumerate(words):
+        if word.kind not in ("company", "agency", "person"):
+            continue
+        before = [text[each.start : each.end].lower() for each in words[max(0, at - 4) : at]]
+        role = _marked(text[word.start : word.end], before, language, passive=passive)
         if not role:
             role = "first" if bare == 0 else "later"
             bare += 1
-        beside = {("<", term) for term in masked[max(0, start - WINDOW) : start]}
-        beside |= {(">", term) for term in masked[end : end + WINDOW]}
-        beside |= {("|", masked[start - 1] if start else ""), ("||", masked[end] if end < len(masked) else "")}
-        words = " ".join(written[start:end])
-        found.setdefault(identity, Mention(identity, words, role, frozenset(beside)))
+        beside = {("<", term) for term in masked[max(0, at - WINDOW) : at]}
+        beside |= {(">", term) for term in masked[at + 1 : at + 1 + WINDOW]}
+        beside |= {("|", masked[at - 1] if at else ""), ("||", masked[at + 1] if at + 1 < len(masked) else "")}
+        found.setdefault(word.id, Mention(word.id, text[word.start : word.end], role, frozenset(beside)))
     return list(found.values())
 
 
-def _marked(written: Sequence[str], start: int, end: int, language: Language, passive: bool) -> str:
-    last = written[end - 1].lower()
-    if last.endswith(("'s", "’s")) or last.endswith(("'", "’")):
+def _marked(name: str, before: list[str], language: Language, *, passive: bool) -> str:
+    """The role that the name's ending or the word before it gives; empty for a bare name."""
+    if name.lower().endswith(("'s", "’s", "'", "’")):
         return "owner"
-    at = start - 1
-    while at >= 0 and at >= start - 4 and written[at].lower() in _SMALL:
-        at -= 1
-    role = _PREPOSITIONS.get(written[at].lower(), "") if at >= 0 else ""
-    if role == "of" and language == "de" and passive:
-        return "by"
-    return role
+    while before and before[-1] in _SMALL:
+        before = before[:-1]
+    role = _PREPOSITIONS.get(before[-1], "") if before else ""
+    return "by" if role == "of" and language == "de" and passive else role
 
 
 def swapped(
-    claim: Sequence[Mention], told: Sequence[Mention], *, same_language: bool
+    claim: Sequence[Mention], told: Sequence[Mention], *, same_language: bool, same_verb: bool
 ) -> tuple[Mention, Mention] | None:
     """Two names of the claim that have each other's place in the other sentence, or None.
 
@@ -102,6 +136,7 @@ def swapped(
         claim: from `mentions`.
         told: of the sentence that is compared.
         same_language: whether the words beside the names can be compared.
+        same_verb: whether both seem to tell the same doing: "gets from" is no "gives to" turned round.
     """
     there = {mention.id: mention for mention in told}
     shared = [mention for mention in claim if mention.id in there]
@@ -111,11 +146,18 @@ def swapped(
         if same_language:
             straight = _alike(one, one_there) + _alike(two, two_there)
             cross = _alike(one, two_there) + _alike(two, one_there)
-            if cross - straight > CROSSED or (roles_cross and straight < 1.0):
+            exchanged = same_verb and _does_to(one, two) and _does_to(two_there, one_there)
+            exchanged |= same_verb and _does_to(two, one) and _does_to(one_there, two_there)
+            if cross - straight > CROSSED or ((roles_cross or exchanged) and straight < 1.0):
                 return one, two
         elif roles_cross and {one.role, two.role} & {"to", "from", "by", "than"}:
             return one, two
     return None
+
+
+def _does_to(one: Mention, two: Mention) -> bool:
+    """Whether the first is the one who does something, and the other stands behind a preposition."""
+    return one.role in ("first", "by") and two.role in ("to", "from", "of", "with")
 
 
 def _alike(one: Mention, two: Mention) -> float:

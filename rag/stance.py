@@ -49,7 +49,7 @@ _STANCES: Final[dict[Language, _Patterns]] = {
             r"Warnung|prognostizier\w*|Prognosen?|rechnete\w*|gerechnet|versprach\w*|verspricht|versprochen|beschr[ie]+b\w*|\w*wertet\w*|urteilt\w*|zitier\w*|vermutet\w*|stellte\w*|sieht|sah|sahen|hält|hielt\w*|gilt|"
             r"gelten|galt|begründet\w*|bestätigt\w*|Quellen?|Analyst\w*|verw[ie]+s\w*|spr[aoi]ch\w*|vorhergesagt|zugesagt|zuzuschreiben|Vorwurf\w*|wirft|warf|räumte\w*|verlaute\w*|zu Protokoll|führt\w*|äußerte\w*"
         )),
-        ("may", True, r"könnten?|dürften?|möglicherweise|wahrscheinlich|voraussichtlich|vermutlich"),
+        ("may", True, r"könnten?|dürften?|will|wollen|plant|planen|möchten?|möglicherweise|wahrscheinlich|voraussichtlich|vermutlich"),
         ("may", False, (
             r"sollten?|vielleicht|wohl|erwäg\w*|erwogen|plan(?:t|te|en|ten)|geplant\w*|will|wollen|wollte\w*|beabsichtig\w*|prüft\w*|vorgesehen|angestrebt|strebt\w*|erwart\w*|Aussicht|Pläne\w*|Ziel\w*|möchte\w*|"
             r"kann|können|konnte\w*|wird|werden|gedacht|Gemünzt|bis zu|möglich\w*|vorhat\w*|hofft\w*|in Betracht|darf|dürfen|brauch\w*|dürfte"
@@ -58,13 +58,13 @@ _STANCES: Final[dict[Language, _Patterns]] = {
     "en": (
         ("says may", True, r"reportedly|allegedly|purportedly|(?:is|are|was|were) said to|believed to|thought to"),
         ("says may", False, r"apparently|supposedly|rumou?r\w*|would"),
-        ("says", True, r"according to|said|says?|told|wrote|writes|(?:reports|reported)(?! (?:an?|its|record|revenue|net|second|third|first|fourth|on)\b)|claim(?:s|ed)?|citing"),
+        ("says", True, r"according to|said|says?|told|wrote|writes|(?:reports|reported)(?! (?:an?|its|record|revenue|net|second|third|first|fourth|on)\b)|reported on [^.,]{4,25}(?=\.\Z)|claim(?:s|ed)?|citing"),
         ("says", False, (
             r"report\w*|written|announce[sd]?|stated?|states|estimat\w+|cited|cites|quot(?:ed|es|ing)|describe[sd]?|describing|calls?|called|argue[sd]?|warn(?:s|ed|ing)?|name[sd]?|puts?|promise[sd]?|expects?|expected|"
             r"forecasts?|predict\w*|judge[sd]?|insist\w*|acknowledg\w+|confirm\w*|explain(?:s|ed)?|sources?|people familiar|analysts?|rate[sd]?|credits?|attribut\w+|views?|account\w*|g[ia]ves?|speaks?|spoke|point\w*|"
             r"accus\w+|alleg\w+|known|see[sn]?|saw|informed|disclosed?|stress\w+|admit\w*|mention\w*|list(?:s|ed)"
         )),
-        ("may", True, r"(?-i:may)|might|could|probably|likely|(?:is|are|was|were) expected to"),
+        ("may", True, r"(?-i:may)|might|could|probably|likely|(?:is|are|was|were) expected to|(?:plan|intend|want|seek|hope)s? to"),
         ("may", False, (
             r"can|should|possibly|perhaps|plan(?:s|ned|ning)?|intend\w*|consider\w*|weigh\w*|wants?|wanted|aim(?:s|ed)?|(?:is|are|was|were) (?:to|due|set|supposed)|potential\w*|seeks?|hopes?|target\w*|"
             r"propos\w*|will|up to|able|must|need\w*|scheduled|due|possible"

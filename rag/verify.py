@@ -27,7 +27,7 @@ def verify(draft: Draft, evidence: Sequence[Evidence]) -> tuple[list[Sentence], 
         for i in good:
             if i not in numbers:
                 numbers[i] = len(citations) + 1
-                citations.append(_citation(numbers[i], evidence[i]))
+                citations.append(cite(numbers[i], evidence[i]))
         support = min(1.0, max(evidence[i].support for i in good))
         sentences.append(Sentence(text, tuple(numbers[i] for i in good), round(support, 4)))
     return sentences, citations
@@ -40,7 +40,8 @@ def _stands(item: Evidence) -> bool:
     return inside and bool(item.quote.strip()) and item.article.status != "withdrawn"
 
 
-def _citation(number: int, item: Evidence) -> Citation:
+def cite(number: int, item: Evidence) -> Citation:
+    """A piece of evidence as a citation with this number."""
     article, span = item.article, item.span
     return Citation(
         number=number,
