@@ -366,7 +366,9 @@ class Comparison:
             if operation == "equal":
                 continue
             before, now = _slice(best.text, old[a:b]), _slice(claim.text, new[c:d])
-            if len(negators(now)) != len(negators(before)):
+            # a clause that is left out takes its own negator along
+            whole_clause = not now and len(set(terms(before, best.language))) >= CLAUSE
+            if len(negators(now)) != len(negators(before)) and not whole_clause:
                 yield Problem("negation", now or claim.text, before or best.text)
             gone = {t.id: t for t in old[a:b] if t.kind}
             come = {t.id: t for t in new[c:d] if t.kind}
