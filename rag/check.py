@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from rag.figures import Figure, agrees, figures, fits_unit, nearest, same_value
@@ -89,7 +89,7 @@ def measure(
 ) -> Comparison:
     """The comparison behind `check`: its `features` are what the weights are fitted on. Arguments as there."""
     own = language or language_of(text)
-    told = [_Told(item, glossary) for item in evidence]
+    told = [_told(item, glossary) for item in evidence]
     cosines: list[float] = []
     if told:
         vectors = embedder.passages([text, *(each.text for each in told)], few=True)
@@ -147,6 +147,12 @@ class _Told(_Claim):
     @cached_property
     def spelled(self) -> frozenset[str]:
         return frozenset(_plain(word) for word in tokens(f"{self.text} {self.around}"))
+
+
+@lru_cache(maxsize=4096)
+def _told(item: Evidence, glossary: Glossary) -> _Told:
+    """Sentences of the corpus are checked against again and again: what they mention is found once."""
+    return _Told(item, glossary)
 
 
 @dataclass(frozen=True, eq=False)
