@@ -1,20 +1,22 @@
-"""The web server: POST /ask (JSON or server-sent events), GET /articles/{id}, /corrections, GET /health, and the chat page.
+"""The web server: POST /ask (JSON or server-sent events), POST /verify, GET /articles/{id}, /corrections, GET /health, and the chat page.
 
 A door: it parses, calls `rag.ask` and formats. Errors are problem+json (RFC 9457) with a sentence that says what to do.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import date
 from functools import partial
 from http import HTTPStatus
+from itertools import chain
 from typing import Annotated, Any, Final, Literal
 
 import uvicorn
@@ -22,20 +24,24 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rag.ask import Chipdesk
+from rag.ask import DRAFT_CHARS, Chipdesk
 from rag.errors import BadRequest, ChipdeskError, PortInUse
 from rag.recheck import Finding, recheck, saved
 from rag.settings import Settings
-from rag.types import Answer, Article, Filters, Language, Turn
+from rag.types import Answer, Article, Checked, Citation, Filters, Language, ProblemKind, Turn, Verdict
+from rag.verify import cite
 from rag.versions import Correction, corrections, older
 
 BODY_BYTES: Final = 512_000
 """Largest request body: 20 messages of 20,000 characters and some room."""
 SAVED_BYTES: Final = 4_000_000
 """Largest body of saved answers; one answer has about 10,000 bytes."""
-_MOST: Final = {"/ask": BODY_BYTES, "/corrections": SAVED_BYTES}
+_MOST: Final = {"/ask": BODY_BYTES, "/verify": BODY_BYTES, "/corrections": SAVED_BYTES}
 PROBLEM: Final = "application/problem+json"
 log = logging.getLogger(__name__)
 
@@ -64,11 +70,53 @@ class Ask(BaseModel):
     publishers: Annotated[list[Name], Field(max_length=50)] = Field(default=[], description="Outlets to quote from.")
     topics: Annotated[list[Name], Field(max_length=50)] = Field(default=[], description="Topics to quote from.")
     dates: bool = Field(True, description="Whether a time named in the question narrows the evidence.")
-    writer: Literal["extractive", "llm"] = Field("extractive", description="Who writes the answer.")
+    writer: Literal["extractive", "llm"] = Field(
+        "extractive", description="Who writes the answer: quotations, or the language model that is configured."
+    )
 
     @property
     def filters(self) -> Filters:
         return Filters(self.since, self.until, tuple(self.publishers), tuple(self.topics))
+
+
+class Verify(BaseModel):
+    """A text to check. Dates apply to the articles that may be evidence."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"text": "DeepSeek sent engineers to Huawei. R2 was planned for May 2025."}]},
+    )
+
+    text: str = Field(description=f"1 to {DRAFT_CHARS:,} characters, German or English.")
+    language: Language | None = Field(None, description="Language of the text; found out where it is left out.")
+    since: date | None = Field(None, description="Earliest article date, inclusive.")
+    until: date | None = Field(None, description="Latest article date, inclusive.")
+
+
+class Difference(BaseModel):
+    """One thing that the evidence does not say, or says otherwise."""
+
+    kind: ProblemKind
+    found: str = Field(description="As the text has it.")
+    expected: str | None = Field(description="As the evidence has it; null where it has nothing of the kind.")
+
+
+class VerifiedSentence(BaseModel):
+    """A sentence of the text, which stands there at [start:end], with its verdict."""
+
+    text: str
+    start: int
+    end: int
+    verdict: Verdict
+    score: float = Field(description="Estimated probability that the evidence supports the sentence, 0 to 1.")
+    problems: list[Difference]
+    citations: list[Citation] = Field(
+        description="What supports or contradicts it, numbered from 1 within the sentence."
+    )
+
+
+class Verified(BaseModel):
+    sentences: list[VerifiedSentence]
 
 
 class Answers(BaseModel):
@@ -102,6 +150,8 @@ class Problem(BaseModel):
 
 
 _ANSWER: Final = TypeAdapter(Answer)
+_STREAM: Final = ({"Cache-Control": "no-store"}, "text/event-stream")
+"""Headers and media type of an answer that comes as events."""
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     422: {
         "description": "The request cannot be used as it is.",
@@ -132,36 +182,44 @@ def create_app(settings: Settings, *, desk: Chipdesk | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.desk = desk
-    app.middleware("http")(_bounded)
+    app.add_middleware(_Bounded)
     app.exception_handler(ChipdeskError)(_chipdesk_problem)
     app.exception_handler(RequestValidationError)(_validation_problem)
     app.exception_handler(HTTPException)(_http_problem)
     app.exception_handler(Exception)(_unexpected_problem)
 
     @app.post("/ask", response_model=Answer, responses=_PROBLEMS)
-    def ask(request: Request, body: Ask) -> Any:
+    async def ask(request: Request, body: Ask) -> Response:
         """Answer a question with citations, or decline it.
 
-        With `Accept: text/event-stream` the same comes as events: `evidence` (the citations), `sentence` (one each),
-        `done` (the whole answer), or `error`.
+        With `Accept: text/event-stream` the same comes as events while it is made: `evidence` (the citations), `sentence`
+        (one each), `done` (the whole answer), or `error`. Who hangs up is no longer worked for.
         """
-        streaming = "text/event-stream" in request.headers.get("accept", "")
-        try:
-            answer = desk.ask(
-                body.question,
-                language=body.language,
-                filters=body.filters,
-                history=[Turn(message.role, message.content) for message in body.history],
-                writer=body.writer,
-                dates=body.dates,
-            )
-        except ChipdeskError as error:
-            if not streaming:
-                raise
-            return _stream([_event("error", _problem_of(error).model_dump())], error.status)
-        if streaming:
-            return _stream(_events(answer))
+        stop = threading.Event()
+        growing = desk.stream(
+            body.question,
+            language=body.language,
+            filters=body.filters,
+            history=[Turn(message.role, message.content) for message in body.history],
+            writer=body.writer,
+            dates=body.dates,
+            stop=stop,
+        )
+        if "text/event-stream" in request.headers.get("accept", ""):
+            try:
+                first = await run_in_threadpool(next, growing)
+            except ChipdeskError as error:
+                return StreamingResponse([_problem_event(error)], error.status, *_STREAM)
+            return StreamingResponse(_events(first, growing, request, stop), 200, *_STREAM)
+        async with _while_connected(request, stop):
+            answer = await run_in_threadpool(_last, growing)
         return Response(_ANSWER.dump_json(answer), media_type="application/json")
+
+    @app.post("/verify", response_model=Verified, responses=_PROBLEMS)
+    def verify(body: Verify) -> Verified:
+        """Check every sentence of a text: supported, contradicted, not in the corpus, or with an altered quotation."""
+        checked = desk.verify(body.text, body.language, body.since, body.until)
+        return Verified(sentences=[_verified(sentence) for sentence in checked])
 
     @app.get(
         "/articles/{identity}",
@@ -251,15 +309,60 @@ def _health(desk: Chipdesk) -> Health:
     )
 
 
-def _stream(events: Iterable[str], status: int = 200) -> StreamingResponse:
-    return StreamingResponse(events, status, {"Cache-Control": "no-store"}, "text/event-stream")
+def _verified(checked: Checked) -> VerifiedSentence:
+    return VerifiedSentence(
+        text=checked.text,
+        start=checked.start,
+        end=checked.end,
+        verdict=checked.verdict,
+        score=checked.score,
+        problems=[Difference(kind=p.kind, found=p.found, expected=p.expected) for p in checked.problems],
+        citations=[cite(number, item) for number, item in enumerate(checked.evidence, start=1)],
+    )
 
 
-def _events(answer: Answer) -> Iterator[str]:
-    yield _event("evidence", [asdict(citation) for citation in answer.citations])
-    for sentence in answer.sentences:
-        yield _event("sentence", asdict(sentence))
-    yield _event("done", asdict(answer))
+async def _events(
+    first: Answer, growing: Iterator[Answer], request: Request, stop: threading.Event
+) -> AsyncIterator[str]:
+    """An answer that is being made, as events."""
+    yield _event("evidence", [asdict(citation) for citation in first.citations])
+    answer = first
+    told = 0
+    async with _while_connected(request, stop):
+        try:
+            async for answer in iterate_in_threadpool(chain([first], growing)):
+                for sentence in answer.sentences[told:]:
+                    yield _event("sentence", asdict(sentence))
+                told = len(answer.sentences)
+            yield _event("done", asdict(answer))
+        except ChipdeskError as error:
+            yield _problem_event(error)
+
+
+def _last(growing: Iterator[Answer]) -> Answer:
+    *_, answer = growing
+    return answer
+
+
+@asynccontextmanager
+async def _while_connected(request: Request, stop: threading.Event) -> AsyncIterator[None]:
+    """Sets `stop` as soon as the client hangs up, and at the end in any case."""
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        stop.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        stop.set()
+        watching.cancel()
+
+
+def _problem_event(error: ChipdeskError) -> str:
+    return _event("error", _problem_of(error).model_dump())
 
 
 def _event(name: str, data: object) -> str:
@@ -269,15 +372,23 @@ def _event(name: str, data: object) -> str:
 # --- problems --------------------------------------------------------------------------------------------------------
 
 
-async def _bounded(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Refuse bodies that are too large before they are read."""
-    length = request.headers.get("content-length", "")
-    declared = int(length) if length.isdigit() else 0
-    chunked = "transfer-encoding" in request.headers
-    most = next((most for path, most in _MOST.items() if request.url.path.endswith(path)), None)
-    if most is not None and (declared > most or chunked):
-        return _problem(413, "The request is too large", f"Send at most {most:,} bytes with a Content-Length.")
-    return await proceed(request)
+class _Bounded:
+    """Refuses bodies that are too large before they are read. What passes is not touched: a client that leaves is noticed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        most = next((most for path, most in _MOST.items() if scope.get("path", "").endswith(path)), None)
+        if scope["type"] == "http" and most is not None:
+            headers = Headers(scope=scope)
+            length = headers.get("content-length", "")
+            declared = int(length) if length.isdigit() else 0
+            if declared > most or "transfer-encoding" in headers:
+                detail = f"Send at most {most:,} bytes with a Content-Length."
+                await _problem(413, "The request is too large", detail)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 def _problem(status: int, title: str, detail: str) -> JSONResponse:

@@ -1,4 +1,7 @@
-"""The query line: question -> retrieve -> evidence -> choose -> write -> verify. This file is its table of contents."""
+"""The query line: question -> retrieve -> evidence -> choose -> write -> verify. This file is its table of contents.
+
+A text that somebody else wrote passes a line of its own: sentences -> retrieve -> check.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,21 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import date
+from threading import Event
+from typing import Final
 
+from rag.check import check
 from rag.choose import choose, nearest, together
+from rag.chunk import paragraphs, sentences
 from rag.embed import open_embedder
 from rag.errors import BadRequest, UnknownArticle
 from rag.evidence import find_evidence, worth_reading
 from rag.index import MANIFEST, Index
+from rag.llm import Heard, Limits, LlmWriter, Model, configured, open_model
+from rag.memory import Recent
 from rag.origins import credit
 from rag.phrases import declined
 from rag.question import understand
@@ -25,7 +35,9 @@ from rag.types import (
     LANGUAGES,
     Answer,
     Article,
+    Checked,
     Citation,
+    Draft,
     Embedder,
     Evidence,
     Filters,
@@ -36,12 +48,23 @@ from rag.types import (
     Reason,
     Selection,
     Sentence,
+    StreamingWriter,
     Turn,
     Vectors,
     Writer,
 )
-from rag.verify import verify
-from rag.write import ExtractiveWriter
+from rag.verify import numbered, verify
+from rag.words import language_of, tokens
+from rag.write import ExtractiveWriter, age_and_dispute
+
+DRAFT_CHARS: Final = 20_000
+"""Longest text that is checked at once: about ten pages, half a minute."""
+FRAGMENT_WORDS: Final = 3
+"""Headings and leftovers with fewer words say nothing that could be checked."""
+WITNESSES: Final = 12
+"""Sentences that one sentence of a draft is checked against, the nearest of what retrieval found."""
+REMEMBERED: Final = 4_096
+"""Vectors of sentences kept for the next check; 6 MB."""
 
 
 class Chipdesk:
@@ -65,7 +88,9 @@ class Chipdesk:
         self.settings = settings
         self.embedder = embedder or open_embedder(settings)
         self.reader = reader or OnnxReader(threads=settings.threads)
-        self._writers: dict[str, Writer] = {writer.name: writer for writer in (ExtractiveWriter(), *writers)}
+        own: list[Writer] = [ExtractiveWriter(), *([self.llm_writer()] if configured(settings) else [])]
+        self._writers: dict[str, Writer] = {writer.name: writer for writer in (*own, *writers)}
+        self._recent = Recent(self.embedder, most=REMEMBERED)
         self._lock = threading.Lock()
         self._index: Index | None = None
         self._previous: Index | None = None
@@ -88,6 +113,11 @@ class Chipdesk:
                 self._previous, self._index, self._stamp = self._index, opened, stamp
             return self._index
 
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """Names of those who can write an answer."""
+        return tuple(sorted(self._writers))
+
     def ask(
         self,
         text: str,
@@ -97,6 +127,7 @@ class Chipdesk:
         history: Sequence[Turn] = (),
         writer: str = ExtractiveWriter.name,
         dates: bool = True,
+        stop: Event | None = None,
     ) -> Answer:
         """Answer a question, or decline it.
 
@@ -105,16 +136,39 @@ class Chipdesk:
             language: of the answer; None for the question's own.
             filters: what is allowed as evidence.
             history: the conversation so far, oldest first.
-            writer: who writes; "extractive" needs nothing else.
+            writer: who writes; "extractive" needs nothing else, "llm" a configured language model.
             dates: whether a time that the question names narrows the evidence.
+            stop: set by who no longer wants the answer; a slow writer then ends.
 
         Raises:
             BadRequest: the question, a filter or the writer's name cannot be used.
             IndexMissing, IndexMismatch, IndexDamaged, ModelError: questions cannot be answered right now.
         """
+        *_, answer = self.stream(
+            text, language=language, filters=filters, history=history, writer=writer, dates=dates, stop=stop
+        )
+        return answer
+
+    def stream(
+        self,
+        text: str,
+        *,
+        language: Language | None = None,
+        filters: Filters | None = None,
+        history: Sequence[Turn] = (),
+        writer: str = ExtractiveWriter.name,
+        dates: bool = True,
+        stop: Event | None = None,
+    ) -> Iterator[Answer]:
+        """The same answer while it is made: first with its evidence and no sentence, then with one more each time.
+
+        The evidence comes before anything is written, however slow the writer is. Citations keep their numbers; those that
+        no sentence cites are missing in the last one, which is the answer. Of a writer that gives nothing that stands the
+        notes remain, and the evidence answers in its own words.
+        """
         started = time.perf_counter()
         if writer not in self._writers:
-            raise BadRequest(f"There is no writer {writer!r}.", f"Choose one of {', '.join(sorted(self._writers))}.")
+            raise self._unknown_writer(writer)
         if len(history) > self.settings.history_turns:
             raise BadRequest(
                 f"The history has {len(history)} messages.", f"Send the last {self.settings.history_turns}."
@@ -129,20 +183,41 @@ class Chipdesk:
             selection = self._each_part(question, selection, index)
         reason = selection.reason
         if reason is None:
-            draft = self._writers[writer].write(question, selection)
-            sentences, citations = verify(draft, selection.evidence)
-            if sentences:
-                shown = " ".join(f"{s.text} {''.join(f'[{n}]' for n in s.citations)}" for s in sentences)
-                answer = " ".join([*draft.notes, shown])
-                made = self._answer(index, question, started, writer, answer, draft.notes, None, sentences, citations)
-                return replace(made, differ=selection.differ)
+            shown = numbered(selection.evidence)
+            answer = self._answer(index, question, started, writer, citations=tuple(shown.values()))
+            answer = replace(answer, differ=selection.differ)
+            yield answer
+            for name in dict.fromkeys((writer, ExtractiveWriter.name)):
+                for draft in self._drafts(name, question, selection, stop):
+                    standing, _ = verify(draft, selection.evidence, shown)
+                    standing, _ = credit(standing, answer.citations, index.article, index.glossary, question.language)
+                    answer = _grown(replace(answer, writer=name), draft.notes, standing, started)
+                    yield answer
+                if answer.sentences:
+                    yield _whole(answer)
+                    return
             reason = "unsupported"
         elif reason == "no_coverage" and question.filters and self._answers_unfiltered(question, vector, index):
             reason = "outside_filters"
         near = replace(selection, statements=nearest(question, evidence)) if reason != "false_premise" else selection
         _, citations = verify(ExtractiveWriter().write(question, near), near.evidence)
-        text = declined(reason, question, near, index.catalog.span())
-        return self._answer(index, question, started, writer, text, (), reason, [], citations)
+        said = declined(reason, question, near, index.catalog.span())
+        yield self._answer(index, question, started, writer, said=said, reason=reason, citations=tuple(citations))
+
+    def _drafts(self, name: str, question: Question, selection: Selection, stop: Event | None) -> Iterator[Draft]:
+        writer = self._writers[name]
+        if isinstance(writer, StreamingWriter):
+            yield from writer.stream(question, selection, stop)
+        else:
+            yield writer.write(question, selection)
+
+    def _unknown_writer(self, name: str) -> BadRequest:
+        if name == LlmWriter.name:
+            return BadRequest(
+                "No language model is configured, so there is no writer 'llm'.",
+                "Set CHIPDESK_LLM_URL and CHIPDESK_LLM_MODEL (or CHIPDESK_LLM_GGUF) and try `chipdesk llm check`.",
+            )
+        return BadRequest(f"There is no writer {name!r}.", f"Choose one of {', '.join(self.writers)}.")
 
     def read(
         self,
@@ -186,6 +261,78 @@ class Chipdesk:
         hits = worth_reading(question, self.retrieve(question, vector, index=index), self.settings.read)
         return find_evidence(question, vector, hits, index, self.reader)
 
+    def verify(
+        self,
+        text: str,
+        language: Language | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Checked]:
+        """Check every sentence of a text against the corpus, in order; what has no sentence is left out.
+
+        Args:
+            text: a draft of 1 to DRAFT_CHARS characters, in either language.
+            language: of the text; None to find out, sentence by sentence.
+            since: only articles from this day on are evidence.
+            until: only articles up to this day are.
+            progress: told how many sentences are done, and how many there are.
+
+        Raises:
+            BadRequest: the text or the dates cannot be used.
+            IndexMissing, IndexMismatch, IndexDamaged, ModelError: nothing can be checked right now.
+        """
+        if not text.strip():
+            raise BadRequest("The text is empty.", "Give a sentence or a paragraph to check.")
+        if len(text) > DRAFT_CHARS:
+            raise BadRequest(
+                f"The text has {len(text):,} characters, at most {DRAFT_CHARS:,} are checked.", "Split it."
+            )
+        index = self.index
+        mostly = language or language_of(text)
+        spans = [
+            (span.start, span.end)
+            for block in paragraphs(text)
+            for span in sentences(text, mostly, *block)
+            if len(tokens(text[span.start : span.end])) >= FRAGMENT_WORDS
+        ]
+        found: list[Checked] = []
+        before = ""
+        for number, (start, end) in enumerate(spans):
+            sentence = text[start:end]
+            own = language or language_of(sentence, default=mostly)
+            evidence = self._witnesses(sentence, before, own, Filters(since, until), index)
+            checked = check(
+                sentence, evidence, glossary=index.glossary, embedder=self._recent, language=own, start=start
+            )
+            found.append(checked)
+            before = sentence
+            if progress:
+                progress(number + 1, len(spans))
+        return found
+
+    def _witnesses(
+        self, sentence: str, before: str, language: Language, filters: Filters, index: Index
+    ) -> list[Evidence]:
+        """The sentences of the corpus nearest to one of a draft. One without a name is looked up with the one before it."""
+        limits = {"language": language, "filters": filters, "dates": False, "index": index}
+        question, vector = self.read(sentence[: self.settings.question_chars], **limits)  # type: ignore[arg-type]
+        if not question.names and before:
+            query = f"{before} {sentence}"[: self.settings.question_chars]
+            question, vector = self.read(query, **limits)  # type: ignore[arg-type]
+        near: list[tuple[float, Evidence, Vectors]] = []
+        for hit in self.retrieve(question, vector, index=index):
+            cosines = index.sentence_cosines(vector, hit.first, len(hit.chunk.sentences))
+            vectors = index.sentence_vectors(hit.first, len(hit.chunk.sentences))
+            for position, span in enumerate(hit.chunk.sentences):
+                if span.quotable and hit.article.status != "withdrawn":
+                    near.append((float(cosines[position]), Evidence(hit.article, span, 0.0), vectors[position]))
+        near.sort(key=lambda found: -found[0])
+        for _, item, own in near[:WITNESSES]:
+            self._recent.know([item.quote], own[None])
+        return [item for _, item, _ in near[:WITNESSES]]
+
     def _choose(self, question: Question, evidence: Sequence[Evidence]) -> Selection:
         return choose(question, evidence, most=self.settings.sentences, least=self.settings.support)
 
@@ -208,6 +355,25 @@ class Chipdesk:
         evidence = self.evidence(replace(question, filters=Filters()), vector, index=index)
         return answered(evidence) >= self.settings.support
 
+    def check(self, text: str, evidence: Sequence[Evidence], *, question: Question) -> Checked:
+        """A sentence of an answer against evidence. What the question names needs none."""
+        glossary = self.index.glossary
+        return check(text, evidence, glossary=glossary, embedder=self._recent, question=question.standalone)
+
+    def llm_writer(self, model: Model | None = None, *, listen: Callable[[Heard], None] = lambda _: None) -> LlmWriter:
+        """A writer that is a language model, checked by this index.
+
+        Args:
+            model: used instead of the one the settings name.
+            listen: told each of its sentences and what became of it.
+
+        Raises:
+            SettingsError: the settings name no model.
+        """
+        limits = Limits(self.settings.llm_first_seconds, self.settings.llm_seconds)
+        model = model or open_model(self.settings)
+        return LlmWriter(model, check=self.check, split=sentences, beside=age_and_dispute, limits=limits, listen=listen)
+
     def article(self, identity: str) -> Article:
         """One article of the index.
 
@@ -225,29 +391,29 @@ class Chipdesk:
         question: Question,
         started: float,
         writer: str,
-        answer: str,
-        notes: tuple[str, ...],
-        reason: Reason | None,
-        sentences: list[Sentence],
-        citations: list[Citation],
+        *,
+        citations: tuple[Citation, ...],
+        said: str = "",
+        reason: Reason | None = None,
     ) -> Answer:
-        sentences, citations = credit(sentences, citations, index.article, index.glossary, question.language)
+        """An answer without sentences: declined for a reason, or yet to be written."""
+        _, credited = credit((), citations, index.article, index.glossary, question.language)
         return Answer(
             id=_identity(index, question, writer),
             question=question.text,
             standalone_question=question.standalone,
             language=question.language,
-            answer=answer,
-            notes=notes,
+            answer=said,
+            notes=(),
             abstained=reason is not None,
             reason=reason,
-            sentences=tuple(sentences),
-            citations=tuple(citations),
+            sentences=(),
+            citations=tuple(credited),
             newest=max((citation.published for citation in citations), default=None),
             period=question.period,
             writer=writer,
             index=index.manifest.identity,
-            took_ms=round((time.perf_counter() - started) * 1000),
+            took_ms=_since(started),
         )
 
     def _manifest_stamp(self) -> tuple[int, int] | None:
@@ -256,6 +422,25 @@ class Chipdesk:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_ino
+
+
+def _grown(answer: Answer, notes: Sequence[str], sentences: Sequence[Sentence], started: float) -> Answer:
+    notes = (*answer.notes, *notes)
+    sentences = (*answer.sentences, *sentences)
+    shown = (f"{s.text} {''.join(f'[{n}]' for n in s.citations)}" for s in sentences)
+    return replace(answer, notes=notes, sentences=sentences, answer=" ".join((*notes, *shown)), took_ms=_since(started))
+
+
+def _whole(answer: Answer) -> Answer:
+    """The answer with the citations that it uses."""
+    used = {number for sentence in answer.sentences for number in sentence.citations}
+    citations = tuple(citation for citation in answer.citations if citation.number in used)
+    return replace(answer, citations=citations, newest=max(citation.published for citation in citations))
+
+
+def _since(started: float) -> int:
+    """Milliseconds since a moment of `time.perf_counter`."""
+    return round((time.perf_counter() - started) * 1000)
 
 
 def _identity(index: Index, question: Question, writer: str) -> str:

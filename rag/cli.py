@@ -22,9 +22,10 @@ from rich.text import Text
 from rag.dates import written
 from rag.errors import BadRequest, ChipdeskError, SettingsError
 from rag.glossary import Glossary
-from rag.phrases import corrected, origins
+from rag.phrases import corrected, origins, problem_words, tally, verdict_words
 from rag.settings import Settings, load
-from rag.types import Answer, Article, Citation, Filters, Language, Source
+from rag.types import Answer, Article, Checked, Citation, Filters, Language, Source, Verdict
+from rag.verify import cite
 
 app = typer.Typer(
     name="chipdesk",
@@ -622,6 +623,9 @@ def ask(
     no_dates: Annotated[
         bool, typer.Option("--no-dates", help="Do not narrow the evidence to a time that the question names.")
     ] = False,
+    writer: Annotated[
+        str, typer.Option(help="Who writes: extractive (quotations), or llm (the language model that is configured).")
+    ] = "extractive",
     corpus: Corpus = None,
     index: IndexDir = None,
     as_json: Json = False,
@@ -634,12 +638,134 @@ def ask(
         since.date() if since else None, until.date() if until else None, tuple(publisher or ()), tuple(topic or ())
     )
     answer = Chipdesk(settings).ask(
-        " ".join(question), language=_language(language), filters=filters, dates=not no_dates
+        " ".join(question), language=_language(language), filters=filters, dates=not no_dates, writer=writer
     )
     if as_json:
         _print_json(asdict(answer))
     else:
         _print_answer(answer)
+
+
+llm_app = typer.Typer(help="The language model that may write answers, if one is configured.", no_args_is_help=True)
+app.add_typer(llm_app, name="llm")
+
+
+@llm_app.command("check")
+def llm_check(as_json: Json = False) -> None:
+    """Ask the configured language model for one word, and say in a sentence whether it works or what is wrong."""
+    from rag.errors import LlmError
+    from rag.llm import Limits, open_model, probe
+
+    settings = load()
+    model = open_model(settings)
+    try:
+        probed = probe(model, Limits(settings.llm_first_seconds, settings.llm_seconds))
+    except LlmError as error:
+        if not as_json:
+            raise
+        _print_json({"works": False, "trouble": error.trouble, "problem": error.message, "repair": error.repair})
+        raise typer.Exit(EXIT_PROBLEMS) from error
+    if as_json:
+        _print_json({"works": True, **asdict(probed)})
+    else:
+        first, took = probed.first_ms / 1000, probed.took_ms / 1000
+        out.print(
+            Text(f"The language model works: “{probed.said}”, first word after {first:.1f} s, done after {took:.1f} s.")
+        )
+
+
+@app.command()
+def verify(
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]", help="A sentence or a draft; from stdin where there is none."),
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Check this text file.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of the text, de or en.", show_default="found out")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only articles from this day on.")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only articles up to this day.")] = None,
+    corpus: Corpus = None,
+    index: IndexDir = None,
+    as_json: Json = False,
+) -> None:
+    """Check a draft: which of its sentences the corpus supports, contradicts or does not know, with the evidence."""
+    from rag.ask import Chipdesk
+    from rag.words import language_of
+
+    draft = _draft(text, file)
+    spoken = _language(language)
+    settings = load(corpus=corpus, index=index)
+    show = _progress_line()
+    checked = Chipdesk(settings).verify(
+        draft,
+        spoken,
+        since.date() if since else None,
+        until.date() if until else None,
+        progress=lambda done, total: show(f"sentence {done} of {total}"),
+    )
+    show("")
+    if as_json:
+        _print_json({"sentences": [_checked_record(sentence) for sentence in checked]})
+    else:
+        _print_checked(checked, spoken or language_of(draft))
+
+
+def _draft(text: list[str] | None, file: Path | None) -> str:
+    if text and file:
+        raise BadRequest("There is a text and a file.", "Give one of them.")
+    if file:
+        try:
+            return file.read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadRequest(f"{file} cannot be read as text: {error}.", "Give a text file in UTF-8.") from error
+    if text:
+        return " ".join(text)
+    if sys.stdin.isatty():
+        raise BadRequest("There is no text.", "Give it as an argument, with --file FILE, or on stdin.")
+    return sys.stdin.read()
+
+
+def _checked_record(checked: Checked) -> dict[str, Any]:
+    """As in POST /verify."""
+    record = {name: value for name, value in asdict(checked).items() if name != "evidence"}
+    return record | {"citations": [asdict(cite(n, item)) for n, item in enumerate(checked.evidence, start=1)]}
+
+
+_SIGNS: Final[dict[Verdict, tuple[str, str]]] = {
+    "supported": ("✓", "green"), "contradicted": ("✗", "red"), "unsupported": ("?", "yellow"), "quote_altered": ("„", "red"),
+}  # fmt: skip
+
+
+def _print_checked(checked: list[Checked], language: Language) -> None:
+    out.print()
+    out.print(Padding(Text(tally(checked, language), style="bold"), (0, 2)))
+    for sentence in checked:
+        sign, colour = _SIGNS[sentence.verdict]
+        text = Text(sentence.text)
+        for problem in sentence.problems:
+            at = sentence.text.find(problem.found)
+            if at >= 0 and len(problem.found) < len(sentence.text):
+                text.stylize("bold red", at, at + len(problem.found))
+        out.print()
+        out.print(
+            Padding(Text.assemble((f"{sign} {verdict_words(sentence.verdict, language)}", f"bold {colour}")), (0, 2))
+        )
+        out.print(Padding(text, (0, 4)))
+        for problem in sentence.problems:
+            out.print(Padding(Text(f"→ {problem_words(problem, language)}", style=colour), (0, 4)))
+        for number, item in enumerate(sentence.evidence, start=1):
+            article = item.article
+            day = written(article.published, language, article.precision)
+            marks = ("„", "“") if article.language == "de" else ("“", "”")
+            quote = Text.assemble((f"[{number}] ", "cyan"), (f"{marks[0]}{item.quote}{marks[1]}", "default"))
+            out.print(Padding(quote.append(f" {article.title} ({day}, {article.language})", style="dim"), (0, 6)))
+            for source in article.sources_of(item.span.start, item.span.end):
+                out.print(Text(f"          {_outlet(source)}", style="dim"), soft_wrap=True)
+    out.print()
 
 
 @app.command()
@@ -745,9 +871,11 @@ def _outlet(source: Source) -> str:
 
 @app.command("eval")
 def evaluate(
-    suite: Annotated[str, typer.Option(help="qa, headlines, xquad or xquad-r.")] = "qa",
+    suite: Annotated[str, typer.Option(help="qa, headlines, corruptions, xquad, xquad-r, rte3 or wice.")] = "qa",
     split: Annotated[str | None, typer.Option(help="For qa: dev, test or all.", show_default="dev")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder with the public benchmark (xquad, xquad-r).")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with the public benchmark (xquad, xquad-r, rte3, wice).")
+    ] = None,
     results: Annotated[Path | None, typer.Option("--out", help="Write all results to this JSON file.")] = None,
     page: Annotated[
         Path | None, typer.Option("--html", help="For qa: write a report with every question to this HTML file.")
@@ -760,6 +888,12 @@ def evaluate(
     ] = False,
     set_floors: Annotated[bool, typer.Option("--set-floors", help="With --gate: raise the floors first.")] = False,
     lower: Annotated[bool, typer.Option("--lower", help="With --set-floors: lower floors too.")] = False,
+    writer: Annotated[
+        str, typer.Option(help="llm: measure what the configured language model writes, beside the quotations.")
+    ] = "extractive",
+    limit: Annotated[
+        int | None, typer.Option(help="With --writer llm: this many questions, spread over all kinds.", min=1)
+    ] = None,
     corpus: Corpus = None,
     index: IndexDir = None,
     as_json: Json = False,
@@ -768,6 +902,16 @@ def evaluate(
     from rag.evaluate import gate as gates
     from rag.evaluate import report, run
 
+    if writer != "extractive":
+        if writer != "llm" or suite != "qa" or gate or page or older:
+            raise BadRequest(
+                "--writer llm measures the suite qa, and takes --split, --limit, --out and --json only.",
+                "Use `chipdesk eval --writer llm`.",
+            )
+        _evaluate_written(load(corpus=corpus, index=index), split or "dev", limit, results, as_json=as_json)
+        return
+    if limit:
+        raise BadRequest("--limit belongs to --writer llm.", "Leave it out.")
     if gate and (suite != "qa" or split not in (None, "all")):
         raise BadRequest("The gate asks all questions of the suite qa.", "Leave --suite and --split out.")
     if (set_floors and not gate) or (lower and not set_floors):
@@ -812,6 +956,26 @@ def evaluate(
         raise typer.Exit(EXIT_PROBLEMS)
     if floors:
         err.print(f"The gate is passed: {len(floors.bounds)} floors are kept.")
+
+
+def _evaluate_written(
+    settings: Settings, split: str, limit: int | None, results: Path | None, *, as_json: bool
+) -> None:
+    from rag.ask import Chipdesk
+    from rag.evaluate import written as writing
+    from rag.evaluate.questions import read_questions
+    from rag.llm import open_model
+
+    items = writing.spread(read_questions(split), limit)
+    desk = Chipdesk(settings)
+    result = writing.evaluate_written(desk, open_model(settings), items, split=split, progress=_progress_line())
+    document = result.as_json()
+    if results:
+        _write(results, json.dumps(document, ensure_ascii=False, indent=1), "Results are")
+    if as_json:
+        _print_json(document)
+    else:
+        _print_tables(result.tables())
 
 
 def _write(path: Path, text: str, what: str) -> None:

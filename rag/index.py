@@ -114,6 +114,9 @@ class Index:
     def sentence_cosines(self, vector: Vectors, first: int, count: int) -> Vectors:
         return self.store.sentence_cosines(vector, first, count)
 
+    def sentence_vectors(self, first: int, count: int) -> Vectors:
+        return self.store.sentence_vectors(first, count)
+
     def by_words(
         self, query: Sequence[str], concepts: Sequence[str], language: Language, k: int, filters: Filters
     ) -> list[tuple[int, float]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -101,3 +103,48 @@ def _open(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
     return db
+
+
+class Recent:
+    """An embedder that remembers the vectors of the passages it embedded last, in memory. Safe to use from several threads.
+
+    Args:
+        embedder: embeds what is not remembered, with the engine that starts at once.
+        most: vectors that are kept, the least recently used go first; 1.5 kB each.
+    """
+
+    def __init__(self, embedder: Embedder, *, most: int) -> None:
+        self._embedder = embedder
+        self._most = most
+        self._vectors: OrderedDict[str, Vectors] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def identity(self) -> str:
+        return self._embedder.identity
+
+    def know(self, texts: Sequence[str], vectors: Vectors) -> None:
+        """Take over vectors, shape (len(texts), dimension), that were made elsewhere by the same model."""
+        with self._lock:
+            for text, vector in zip(texts, vectors, strict=True):
+                self._vectors[text] = vector
+                self._vectors.move_to_end(text)
+            while len(self._vectors) > self._most:
+                self._vectors.popitem(last=False)
+
+    def questions(self, texts: Sequence[str]) -> Vectors:
+        return self._embedder.questions(texts)
+
+    def passages(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None, *, few: bool = True
+    ) -> Vectors:
+        """As of the embedder; only what is not remembered is embedded."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        new = dict(zip(missing, self._embedder.passages(missing, progress, few=few), strict=True)) if missing else {}
+        with self._lock:
+            known = {text: self._vectors[text] for text in texts if text in self._vectors} | new
+        self.know(list(new), np.stack(list(new.values())) if new else np.empty((0, 0), np.float32))
+        again = [text for text in dict.fromkeys(texts) if text not in known]  # pushed out by another thread meanwhile
+        if again:
+            known |= dict(zip(again, self._embedder.passages(again, few=few), strict=True))
+        return np.stack([known[text] for text in texts])

@@ -88,6 +88,10 @@ class Store:
         """Cosine of `vector` with `count` neighbouring sentences from row `first` on, shape (count,)."""
         return np.asarray(self._sentences[first : first + count] @ vector, np.float32)
 
+    def sentence_vectors(self, first: int, count: int) -> Vectors:
+        """Unit vectors of `count` neighbouring sentences from row `first` on, shape (count, dimension)."""
+        return np.asarray(self._sentences[first : first + count], np.float32)
+
     @contextmanager
     def _guarded(self) -> Iterator[None]:
         """Chroma's errors about its own files, in our words."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.embed import SentenceTransformerEmbedder
-from rag.memory import BATCH, FILE, Memory
+from rag.memory import BATCH, FILE, Memory, Recent
 from rag.types import Embedder
 
 TEXTS = ["R2 is late.", "H20 needs a licence.", "The MI300X has memory."]
@@ -90,3 +90,12 @@ def test_what_is_in_use_no_more_is_forgotten(tmp_path: Path, embedder: Embedder)
 def test_no_texts_give_no_rows(tmp_path: Path, embedder: Embedder) -> None:
     with Memory(tmp_path, embedder) as memory:
         assert len(memory.passages([], ignore)) == 0
+
+
+def test_recent_vectors_are_those_of_the_embedder_and_old_ones_go(embedder: Embedder) -> None:
+    recent = Recent(embedder, most=2)
+    expected = embedder.passages(TEXTS, few=True)
+    assert np.abs(recent.passages([*TEXTS, TEXTS[0]]) - expected[[0, 1, 2, 0]]).max() < 1e-6
+    assert np.abs(recent.passages(TEXTS[:1]) - expected[:1]).max() < 1e-6
+    recent.know([TEXTS[1]], expected[2:3])
+    assert (recent.passages([TEXTS[1]]) == expected[2:3]).all()

@@ -30,7 +30,7 @@ from rag.evaluate.questions import Item, checksum, read_questions
 from rag.settings import Settings
 from rag.types import Hit
 
-SUITES: Final = ("qa", "headlines", "xquad", "xquad-r")
+SUITES: Final = ("qa", "headlines", "xquad", "xquad-r", "corruptions", "rte3", "wice")
 Table = tuple[str, list[str], list[list[str]]]
 """Title, column heads, rows."""
 KIND: Final = "kind "
@@ -249,7 +249,7 @@ def evaluate(
     Args:
         suite: one of SUITES.
         split: for qa: dev, test or all.
-        data: folder with the public benchmarks, for xquad and xquad-r.
+        data: folder with the public benchmarks, for xquad, xquad-r, rte3 and wice.
         progress: told what is being done.
 
     Raises:
@@ -259,13 +259,20 @@ def evaluate(
         return evaluate_questions(Chipdesk(settings), read_questions(split), split=split, progress=progress)
     if suite == "headlines":
         return evaluate_headlines(Chipdesk(settings), progress=progress)
+    if suite == "corruptions":
+        from rag.evaluate.corruptions import evaluate_corruptions
+
+        return evaluate_corruptions(Chipdesk(settings), progress=progress)
     if suite in SUITES:
-        from rag.evaluate import external
+        from rag.evaluate import claims, external
 
         if data is None:
             raise BadRequest(f"The suite {suite} needs its data.", "Name the folder with --data DIR.")
-        run = external.evaluate_passages if suite == "xquad" else external.evaluate_sentences
-        return run(settings, data, progress=progress)
+        runs = {
+            "xquad": external.evaluate_passages, "xquad-r": external.evaluate_sentences,
+            "rte3": claims.evaluate_rte, "wice": claims.evaluate_wice,
+        }  # fmt: skip
+        return runs[suite](settings, data, progress=progress)
     raise BadRequest(f"There is no suite {suite!r}.", f"Choose one of {', '.join(SUITES)}.")
 
 
