@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from datetime import date
 from html import escape
+from threading import Event
 from typing import Any, Final
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read once, when gradio is imported
@@ -26,11 +27,13 @@ from rag.curator import create_curator
 from rag.errors import BadRequest, ChipdeskError, FeedError
 from rag.feeds import doing
 from rag.inbox import items
+from rag.llm import LlmWriter
 from rag.page import answer_html, language_wanted, note_html, problem_html, question_html, tabs_html
 from rag.phrases import stale_feeds, unreadable_feeds
 from rag.read import read_topics
-from rag.types import Filters, Language, Turn
+from rag.types import Answer, Filters, Language, Turn
 from rag.words import language_of
+from rag.write import ExtractiveWriter
 
 EXAMPLES: Final = (
     "Why was R2 delayed?",
@@ -46,12 +49,12 @@ TEXTS: Final = {
     "en": {
         "intro": "Ask about AI-chip news. Every sentence of an answer is an exact quotation; click its [n] to read it in the article.",
         "ask": "Your question", "send": "Ask", "filters": "Filters", "since": "From (YYYY-MM-DD)", "until": "To (YYYY-MM-DD)",
-        "publishers": "Outlets", "topics": "Topics", "language": "Answer in",
+        "publishers": "Outlets", "topics": "Topics", "language": "Answer in", "writer": "Let the language model write",
     },
     "de": {
         "intro": "Fragen zu Nachrichten über KI-Chips. Jeder Satz einer Antwort ist ein wörtliches Zitat; ein Klick auf [n] zeigt ihn im Artikel.",
         "ask": "Ihre Frage", "send": "Fragen", "filters": "Filter", "since": "Von (JJJJ-MM-TT)", "until": "Bis (JJJJ-MM-TT)",
-        "publishers": "Medien", "topics": "Themen", "language": "Antwort auf",
+        "publishers": "Medien", "topics": "Themen", "language": "Antwort auf", "writer": "Das Sprachmodell schreiben lassen",
     },
 }  # fmt: skip
 HEAD: Final = """
@@ -105,6 +108,7 @@ CSS: Final = """
 .dark .reply.declined .verdict { color: #f6ad55; }
 .dark .reply.problem .verdict { color: #fc8181; }
 .reply .lead { font-style: italic; color: var(--body-text-color-subdued); }
+.reply .writing { font-size: .85rem; color: var(--body-text-color-subdued); }
 .reply .understood { font-size: .85rem; color: var(--body-text-color-subdued); }
 .reply .chip { font-size: .82rem; line-height: 1.3; text-align: left; cursor: pointer; border: 1px solid #1d6f5c; border-radius: 1rem; padding: .15rem .7rem; margin: .15rem 0; color: #1d6f5c; background: #1d6f5c14; }
 .reply .chip:hover, .reply .chip:focus-visible { background: #1d6f5c30; }
@@ -170,6 +174,10 @@ def create_page(desk: Chipdesk) -> gr.Blocks:
             with gr.Row():
                 outlets = gr.Dropdown(publishers, multiselect=True, label=I18N("publishers"))
                 subjects = gr.Dropdown(topics, multiselect=True, label=I18N("topics"))
+        # shown only where a language model is configured
+        writer = gr.Checkbox(
+            label=I18N("writer"), value=False, visible=LlmWriter.name in desk.writers, elem_id="writer"
+        )
 
         def respond(
             text: str,
@@ -180,11 +188,12 @@ def create_page(desk: Chipdesk) -> gr.Blocks:
             names: list[str],
             about: list[str],
             wanted: str,
+            by_model: bool,
         ) -> Iterator[tuple[list[dict[str, Any]], list[Turn], str]]:
             shown = [*shown, {"role": "user", "content": question_html(text)}]
             yield shown, said, ""
-            reply, said = _reply(desk, text, said, said, (from_, to, names, about, wanted))
-            yield [*shown, {"role": "assistant", "content": reply}], said, ""
+            for reply, now_said in _replies(desk, text, said, said, (from_, to, names, about, wanted, by_model)):
+                yield [*shown, {"role": "assistant", "content": reply}], now_said, ""
 
         def respond_again(
             turn: int,
@@ -195,6 +204,7 @@ def create_page(desk: Chipdesk) -> gr.Blocks:
             names: list[str],
             about: list[str],
             wanted: str,
+            by_model: bool,
         ) -> Iterator[tuple[list[dict[str, Any]], list[Turn]]]:
             """Ask the question at `turn` once more, in the conversation that came before it, without its period."""
             asked = said[turn : turn + 1]
@@ -205,15 +215,16 @@ def create_page(desk: Chipdesk) -> gr.Blocks:
             text = asked[0].content
             shown = [*shown, {"role": "user", "content": question_html(text, any_time=language_of(text))}]
             yield shown, said
-            reply, said = _reply(desk, text, said[:turn], said, (from_, to, names, about, wanted), dates=False)
-            yield [*shown, {"role": "assistant", "content": reply}], said
+            chosen = (from_, to, names, about, wanted, by_model)
+            for reply, now_said in _replies(desk, text, said[:turn], said, chosen, dates=False):
+                yield [*shown, {"role": "assistant", "content": reply}], now_said
 
         def look_above(request: gr.Request) -> Any:
             html = _above(desk, language_wanted(request.headers.get("accept-language", "")))
             return gr.HTML(html, visible=bool(html))
 
         page.load(look_above, None, above, show_progress="hidden", api_visibility="private")
-        inputs = [box, chat, turns, since, until, outlets, subjects, language]
+        inputs = [box, chat, turns, since, until, outlets, subjects, language, writer]
         outputs = [chat, turns, box]
         gr.on(
             [send.click, box.submit],
@@ -304,26 +315,47 @@ def _welcome(desk: Chipdesk) -> str:
     return f"{manifest.articles:,} articles · Artikel · {first} – {last}"
 
 
-def _reply(
+def _replies(
     desk: Chipdesk,
     text: str,
     before: list[Turn],
     said: list[Turn],
-    chosen: tuple[str | None, str | None, list[str], list[str], str],
+    chosen: tuple[str | None, str | None, list[str], list[str], str, bool],
     *,
     dates: bool = True,
-) -> tuple[str, list[Turn]]:
-    """The HTML of the reply to a question that continues `before`, and the whole conversation with it."""
-    since, until, publishers, topics, wanted = chosen
+) -> Iterator[tuple[str, list[Turn]]]:
+    """The HTML of the reply to a question that continues `before`, as it grows, and the whole conversation with it.
+
+    Closed early, which happens when the visitor leaves, it ends the work on the answer.
+    """
+    since, until, publishers, topics, wanted, by_model = chosen
     language: Language | None = wanted if wanted in ("de", "en") else None  # type: ignore[assignment]
+    stop = Event()
     try:
         filters = Filters(_day(since), _day(until), tuple(publishers or ()), tuple(topics or ()))
         history = before[-desk.settings.history_turns :] if desk.settings.history_turns else []
-        answer = desk.ask(text, language=language, filters=filters, history=history, dates=dates)
-        reply = answer_html(answer, desk.article, key=f"{answer.id}-{len(said)}", turn=len(said), filters=filters)
+        name = LlmWriter.name if by_model else ExtractiveWriter.name
+        growing = desk.stream(
+            text, language=language, filters=filters, history=history, dates=dates, writer=name, stop=stop
+        )
+
+        def shown(answer: Answer, *, writing: bool) -> str:
+            key = f"{answer.id}-{len(said)}"
+            return answer_html(answer, desk.article, key=key, turn=len(said), filters=filters, writing=writing)
+
+        answer = next(growing)
+        now: Answer | None = answer
+        while now is not None:
+            answer = now
+            # quotations are there at once: only who has to wait sees the answer grow
+            if by_model and not answer.abstained:
+                yield shown(answer, writing=True), said
+            now = next(growing, None)
+        yield shown(answer, writing=False), [*said, Turn("user", text), Turn("assistant", answer.answer)]
     except ChipdeskError as error:
-        return problem_html(error, language or language_of(text)), said
-    return reply, [*said, Turn("user", text), Turn("assistant", answer.answer)]
+        yield problem_html(error, language or language_of(text)), said
+    finally:
+        stop.set()
 
 
 def _day(text: str | None) -> date | None:

@@ -6,16 +6,18 @@ A door: it parses, calls `rag.ask` and formats. Errors are problem+json (RFC 945
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import date
 from functools import partial
 from http import HTTPStatus
+from itertools import chain
 from typing import Annotated, Any, Final, Literal
 
 import uvicorn
@@ -23,7 +25,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rag.ask import DRAFT_CHARS, Chipdesk
 from rag.errors import BadRequest, ChipdeskError, FeedError, PortInUse
@@ -68,32 +73,13 @@ class Ask(BaseModel):
     publishers: Annotated[list[Name], Field(max_length=50)] = Field(default=[], description="Outlets to quote from.")
     topics: Annotated[list[Name], Field(max_length=50)] = Field(default=[], description="Topics to quote from.")
     dates: bool = Field(True, description="Whether a time named in the question narrows the evidence.")
-    writer: Literal["extractive", "llm"] = Field("extractive", description="Who writes the answer.")
+    writer: Literal["extractive", "llm"] = Field(
+        "extractive", description="Who writes the answer: quotations, or the language model that is configured."
+    )
 
     @property
     def filters(self) -> Filters:
         return Filters(self.since, self.until, tuple(self.publishers), tuple(self.topics))
-
-
-class Answers(BaseModel):
-    """Answers given earlier, as POST /ask returned them."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    answers: list[dict[str, Any]] = Field(
-        description="Needed are id, question, and of each citation number, article, quote, start and end; status and since count."
-    )
-
-
-class StaleFeed(BaseModel):
-    """A feed that brought nothing new for longer than its rhythm allows. Its address and error are for the curator only."""
-
-    name: str
-    rhythm_hours: float
-    polled: str | None = Field(None, description="When it was last asked, ISO, UTC.")
-    success: str | None = Field(None, description="When it last answered, ISO, UTC.")
-    news: str | None = Field(None, description="When it last brought something new, ISO, UTC.")
-    failing: bool = Field(False, description="Whether the last poll failed; `chipdesk feeds` says why.")
 
 
 class Verify(BaseModel):
@@ -136,6 +122,27 @@ class Verified(BaseModel):
     sentences: list[VerifiedSentence]
 
 
+class Answers(BaseModel):
+    """Answers given earlier, as POST /ask returned them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answers: list[dict[str, Any]] = Field(
+        description="Needed are id, question, and of each citation number, article, quote, start and end; status and since count."
+    )
+
+
+class StaleFeed(BaseModel):
+    """A feed that brought nothing new for longer than its rhythm allows. Its address and error are for the curator only."""
+
+    name: str
+    rhythm_hours: float
+    polled: str | None = Field(None, description="When it was last asked, ISO, UTC.")
+    success: str | None = Field(None, description="When it last answered, ISO, UTC.")
+    news: str | None = Field(None, description="When it last brought something new, ISO, UTC.")
+    failing: bool = Field(False, description="Whether the last poll failed; `chipdesk feeds` says why.")
+
+
 class Health(BaseModel):
     """Whether questions can be answered, and from what."""
 
@@ -159,6 +166,8 @@ class Problem(BaseModel):
 
 
 _ANSWER: Final = TypeAdapter(Answer)
+_STREAM: Final = ({"Cache-Control": "no-store"}, "text/event-stream")
+"""Headers and media type of an answer that comes as events."""
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     422: {
         "description": "The request cannot be used as it is.",
@@ -189,7 +198,7 @@ def create_app(settings: Settings, *, desk: Chipdesk | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.desk = desk
-    app.middleware("http")(_bounded)
+    app.add_middleware(_Bounded)
     if settings.curate:
         app.add_middleware(Guard)
     app.exception_handler(ChipdeskError)(_chipdesk_problem)
@@ -198,28 +207,30 @@ def create_app(settings: Settings, *, desk: Chipdesk | None = None) -> FastAPI:
     app.exception_handler(Exception)(_unexpected_problem)
 
     @app.post("/ask", response_model=Answer, responses=_PROBLEMS)
-    def ask(request: Request, body: Ask) -> Any:
+    async def ask(request: Request, body: Ask) -> Response:
         """Answer a question with citations, or decline it.
 
-        With `Accept: text/event-stream` the same comes as events: `evidence` (the citations), `sentence` (one each),
-        `done` (the whole answer), or `error`.
+        With `Accept: text/event-stream` the same comes as events while it is made: `evidence` (the citations), `sentence`
+        (one each), `done` (the whole answer), or `error`. Who hangs up is no longer worked for.
         """
-        streaming = "text/event-stream" in request.headers.get("accept", "")
-        try:
-            answer = desk.ask(
-                body.question,
-                language=body.language,
-                filters=body.filters,
-                history=[Turn(message.role, message.content) for message in body.history],
-                writer=body.writer,
-                dates=body.dates,
-            )
-        except ChipdeskError as error:
-            if not streaming:
-                raise
-            return _stream([_event("error", _problem_of(error).model_dump())], error.status)
-        if streaming:
-            return _stream(_events(answer))
+        stop = threading.Event()
+        growing = desk.stream(
+            body.question,
+            language=body.language,
+            filters=body.filters,
+            history=[Turn(message.role, message.content) for message in body.history],
+            writer=body.writer,
+            dates=body.dates,
+            stop=stop,
+        )
+        if "text/event-stream" in request.headers.get("accept", ""):
+            try:
+                first = await run_in_threadpool(next, growing)
+            except ChipdeskError as error:
+                return StreamingResponse([_problem_event(error)], error.status, *_STREAM)
+            return StreamingResponse(_events(first, growing, request, stop), 200, *_STREAM)
+        async with _while_connected(request, stop):
+            answer = await run_in_threadpool(_last, growing)
         return Response(_ANSWER.dump_json(answer), media_type="application/json")
 
     @app.post("/verify", response_model=Verified, responses=_PROBLEMS)
@@ -351,15 +362,48 @@ def _verified(checked: Checked) -> VerifiedSentence:
     )
 
 
-def _stream(events: Iterable[str], status: int = 200) -> StreamingResponse:
-    return StreamingResponse(events, status, {"Cache-Control": "no-store"}, "text/event-stream")
+async def _events(
+    first: Answer, growing: Iterator[Answer], request: Request, stop: threading.Event
+) -> AsyncIterator[str]:
+    """An answer that is being made, as events."""
+    yield _event("evidence", [asdict(citation) for citation in first.citations])
+    answer = first
+    told = 0
+    async with _while_connected(request, stop):
+        try:
+            async for answer in iterate_in_threadpool(chain([first], growing)):
+                for sentence in answer.sentences[told:]:
+                    yield _event("sentence", asdict(sentence))
+                told = len(answer.sentences)
+            yield _event("done", asdict(answer))
+        except ChipdeskError as error:
+            yield _problem_event(error)
 
 
-def _events(answer: Answer) -> Iterator[str]:
-    yield _event("evidence", [asdict(citation) for citation in answer.citations])
-    for sentence in answer.sentences:
-        yield _event("sentence", asdict(sentence))
-    yield _event("done", asdict(answer))
+def _last(growing: Iterator[Answer]) -> Answer:
+    *_, answer = growing
+    return answer
+
+
+@asynccontextmanager
+async def _while_connected(request: Request, stop: threading.Event) -> AsyncIterator[None]:
+    """Sets `stop` as soon as the client hangs up, and at the end in any case."""
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        stop.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        stop.set()
+        watching.cancel()
+
+
+def _problem_event(error: ChipdeskError) -> str:
+    return _event("error", _problem_of(error).model_dump())
 
 
 def _event(name: str, data: object) -> str:
@@ -369,15 +413,23 @@ def _event(name: str, data: object) -> str:
 # --- problems --------------------------------------------------------------------------------------------------------
 
 
-async def _bounded(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Refuse bodies that are too large before they are read."""
-    length = request.headers.get("content-length", "")
-    declared = int(length) if length.isdigit() else 0
-    chunked = "transfer-encoding" in request.headers
-    most = next((most for path, most in _MOST.items() if request.url.path.endswith(path)), None)
-    if most is not None and (declared > most or chunked):
-        return _problem(413, "The request is too large", f"Send at most {most:,} bytes with a Content-Length.")
-    return await proceed(request)
+class _Bounded:
+    """Refuses bodies that are too large before they are read. What passes is not touched: a client that leaves is noticed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        most = next((most for path, most in _MOST.items() if scope.get("path", "").endswith(path)), None)
+        if scope["type"] == "http" and most is not None:
+            headers = Headers(scope=scope)
+            length = headers.get("content-length", "")
+            declared = int(length) if length.isdigit() else 0
+            if declared > most or "transfer-encoding" in headers:
+                detail = f"Send at most {most:,} bytes with a Content-Length."
+                await _problem(413, "The request is too large", detail)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 def _problem(status: int, title: str, detail: str) -> JSONResponse:

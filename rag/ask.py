@@ -9,9 +9,10 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from threading import Event
 from typing import Final
 
 from rag.check import check
@@ -21,6 +22,7 @@ from rag.embed import open_embedder
 from rag.errors import BadRequest, UnknownArticle
 from rag.evidence import find_evidence, worth_reading
 from rag.index import MANIFEST, Index
+from rag.llm import Heard, Limits, LlmWriter, Model, configured, open_model
 from rag.memory import Recent
 from rag.origins import credit
 from rag.phrases import declined
@@ -35,6 +37,7 @@ from rag.types import (
     Article,
     Checked,
     Citation,
+    Draft,
     Embedder,
     Evidence,
     Filters,
@@ -45,13 +48,14 @@ from rag.types import (
     Reason,
     Selection,
     Sentence,
+    StreamingWriter,
     Turn,
     Vectors,
     Writer,
 )
-from rag.verify import verify
+from rag.verify import numbered, verify
 from rag.words import language_of, tokens
-from rag.write import ExtractiveWriter
+from rag.write import ExtractiveWriter, age_and_dispute
 
 DRAFT_CHARS: Final = 20_000
 """Longest text that is checked at once: about ten pages, half a minute."""
@@ -84,7 +88,8 @@ class Chipdesk:
         self.settings = settings
         self.embedder = embedder or open_embedder(settings)
         self.reader = reader or OnnxReader(threads=settings.threads)
-        self._writers: dict[str, Writer] = {writer.name: writer for writer in (ExtractiveWriter(), *writers)}
+        own: list[Writer] = [ExtractiveWriter(), *([self.llm_writer()] if configured(settings) else [])]
+        self._writers: dict[str, Writer] = {writer.name: writer for writer in (*own, *writers)}
         self._recent = Recent(self.embedder, most=REMEMBERED)
         self._lock = threading.Lock()
         self._index: Index | None = None
@@ -108,6 +113,11 @@ class Chipdesk:
                 self._previous, self._index, self._stamp = self._index, opened, stamp
             return self._index
 
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """Names of those who can write an answer."""
+        return tuple(sorted(self._writers))
+
     def ask(
         self,
         text: str,
@@ -117,6 +127,7 @@ class Chipdesk:
         history: Sequence[Turn] = (),
         writer: str = ExtractiveWriter.name,
         dates: bool = True,
+        stop: Event | None = None,
     ) -> Answer:
         """Answer a question, or decline it.
 
@@ -125,16 +136,39 @@ class Chipdesk:
             language: of the answer; None for the question's own.
             filters: what is allowed as evidence.
             history: the conversation so far, oldest first.
-            writer: who writes; "extractive" needs nothing else.
+            writer: who writes; "extractive" needs nothing else, "llm" a configured language model.
             dates: whether a time that the question names narrows the evidence.
+            stop: set by who no longer wants the answer; a slow writer then ends.
 
         Raises:
             BadRequest: the question, a filter or the writer's name cannot be used.
             IndexMissing, IndexMismatch, IndexDamaged, ModelError: questions cannot be answered right now.
         """
+        *_, answer = self.stream(
+            text, language=language, filters=filters, history=history, writer=writer, dates=dates, stop=stop
+        )
+        return answer
+
+    def stream(
+        self,
+        text: str,
+        *,
+        language: Language | None = None,
+        filters: Filters | None = None,
+        history: Sequence[Turn] = (),
+        writer: str = ExtractiveWriter.name,
+        dates: bool = True,
+        stop: Event | None = None,
+    ) -> Iterator[Answer]:
+        """The same answer while it is made: first with its evidence and no sentence, then with one more each time.
+
+        The evidence comes before anything is written, however slow the writer is. Citations keep their numbers; those that
+        no sentence cites are missing in the last one, which is the answer. Of a writer that gives nothing that stands the
+        notes remain, and the evidence answers in its own words.
+        """
         started = time.perf_counter()
         if writer not in self._writers:
-            raise BadRequest(f"There is no writer {writer!r}.", f"Choose one of {', '.join(sorted(self._writers))}.")
+            raise self._unknown_writer(writer)
         if len(history) > self.settings.history_turns:
             raise BadRequest(
                 f"The history has {len(history)} messages.", f"Send the last {self.settings.history_turns}."
@@ -149,20 +183,41 @@ class Chipdesk:
             selection = self._each_part(question, selection, index)
         reason = selection.reason
         if reason is None:
-            draft = self._writers[writer].write(question, selection)
-            sentences, citations = verify(draft, selection.evidence)
-            if sentences:
-                shown = " ".join(f"{s.text} {''.join(f'[{n}]' for n in s.citations)}" for s in sentences)
-                answer = " ".join([*draft.notes, shown])
-                made = self._answer(index, question, started, writer, answer, draft.notes, None, sentences, citations)
-                return replace(made, differ=selection.differ)
+            shown = numbered(selection.evidence)
+            answer = self._answer(index, question, started, writer, citations=tuple(shown.values()))
+            answer = replace(answer, differ=selection.differ)
+            yield answer
+            for name in dict.fromkeys((writer, ExtractiveWriter.name)):
+                for draft in self._drafts(name, question, selection, stop):
+                    standing, _ = verify(draft, selection.evidence, shown)
+                    standing, _ = credit(standing, answer.citations, index.article, index.glossary, question.language)
+                    answer = _grown(replace(answer, writer=name), draft.notes, standing, started)
+                    yield answer
+                if answer.sentences:
+                    yield _whole(answer)
+                    return
             reason = "unsupported"
         elif reason == "no_coverage" and question.filters and self._answers_unfiltered(question, vector, index):
             reason = "outside_filters"
         near = replace(selection, statements=nearest(question, evidence)) if reason != "false_premise" else selection
         _, citations = verify(ExtractiveWriter().write(question, near), near.evidence)
-        text = declined(reason, question, near, index.catalog.span())
-        return self._answer(index, question, started, writer, text, (), reason, [], citations)
+        said = declined(reason, question, near, index.catalog.span())
+        yield self._answer(index, question, started, writer, said=said, reason=reason, citations=tuple(citations))
+
+    def _drafts(self, name: str, question: Question, selection: Selection, stop: Event | None) -> Iterator[Draft]:
+        writer = self._writers[name]
+        if isinstance(writer, StreamingWriter):
+            yield from writer.stream(question, selection, stop)
+        else:
+            yield writer.write(question, selection)
+
+    def _unknown_writer(self, name: str) -> BadRequest:
+        if name == LlmWriter.name:
+            return BadRequest(
+                "No language model is configured, so there is no writer 'llm'.",
+                "Set CHIPDESK_LLM_URL and CHIPDESK_LLM_MODEL (or CHIPDESK_LLM_GGUF) and try `chipdesk llm check`.",
+            )
+        return BadRequest(f"There is no writer {name!r}.", f"Choose one of {', '.join(self.writers)}.")
 
     def read(
         self,
@@ -205,24 +260,6 @@ class Chipdesk:
         index = index or self.index
         hits = worth_reading(question, self.retrieve(question, vector, index=index), self.settings.read)
         return find_evidence(question, vector, hits, index, self.reader)
-
-    def _choose(self, question: Question, evidence: Sequence[Evidence]) -> Selection:
-        return choose(question, evidence, most=self.settings.sentences, least=self.settings.support)
-
-    def _each_part(self, question: Question, whole: Selection, index: Index) -> Selection:
-        """A comparing question's selection with what it does not say yet of the things compared."""
-        said = " ".join(item.quote for item in whole.evidence) if whole.reason is None else ""
-        told = {concept for language in LANGUAGES for concept in index.glossary.concepts(said, language)}
-        selections, without = [whole], []
-        for part in question.parts:
-            if part.concept in told or part.about.casefold() in said.casefold():
-                continue
-            own, vector = self.read(part.text, language=question.language, filters=question.filters, index=index)
-            selection = self._choose(own, self.evidence(own, vector, index=index))
-            selections.append(selection)
-            if selection.reason is not None:
-                without.append(part.about)
-        return replace(together(selections, most=self.settings.sentences), without=tuple(without))
 
     def verify(
         self,
@@ -296,9 +333,46 @@ class Chipdesk:
             self._recent.know([item.quote], own[None])
         return [item for _, item, _ in near[:WITNESSES]]
 
+    def _choose(self, question: Question, evidence: Sequence[Evidence]) -> Selection:
+        return choose(question, evidence, most=self.settings.sentences, least=self.settings.support)
+
+    def _each_part(self, question: Question, whole: Selection, index: Index) -> Selection:
+        """A comparing question's selection with what it does not say yet of the things compared."""
+        said = " ".join(item.quote for item in whole.evidence) if whole.reason is None else ""
+        told = {concept for language in LANGUAGES for concept in index.glossary.concepts(said, language)}
+        selections, without = [whole], []
+        for part in question.parts:
+            if part.concept in told or part.about.casefold() in said.casefold():
+                continue
+            own, vector = self.read(part.text, language=question.language, filters=question.filters, index=index)
+            selection = self._choose(own, self.evidence(own, vector, index=index))
+            selections.append(selection)
+            if selection.reason is not None:
+                without.append(part.about)
+        return replace(together(selections, most=self.settings.sentences), without=tuple(without))
+
     def _answers_unfiltered(self, question: Question, vector: Vectors, index: Index) -> bool:
         evidence = self.evidence(replace(question, filters=Filters()), vector, index=index)
         return answered(evidence) >= self.settings.support
+
+    def check(self, text: str, evidence: Sequence[Evidence], *, question: Question) -> Checked:
+        """A sentence of an answer against evidence. What the question names needs none."""
+        glossary = self.index.glossary
+        return check(text, evidence, glossary=glossary, embedder=self._recent, question=question.standalone)
+
+    def llm_writer(self, model: Model | None = None, *, listen: Callable[[Heard], None] = lambda _: None) -> LlmWriter:
+        """A writer that is a language model, checked by this index.
+
+        Args:
+            model: used instead of the one the settings name.
+            listen: told each of its sentences and what became of it.
+
+        Raises:
+            SettingsError: the settings name no model.
+        """
+        limits = Limits(self.settings.llm_first_seconds, self.settings.llm_seconds)
+        model = model or open_model(self.settings)
+        return LlmWriter(model, check=self.check, split=sentences, beside=age_and_dispute, limits=limits, listen=listen)
 
     def article(self, identity: str) -> Article:
         """One article of the index.
@@ -317,29 +391,29 @@ class Chipdesk:
         question: Question,
         started: float,
         writer: str,
-        answer: str,
-        notes: tuple[str, ...],
-        reason: Reason | None,
-        sentences: list[Sentence],
-        citations: list[Citation],
+        *,
+        citations: tuple[Citation, ...],
+        said: str = "",
+        reason: Reason | None = None,
     ) -> Answer:
-        sentences, citations = credit(sentences, citations, index.article, index.glossary, question.language)
+        """An answer without sentences: declined for a reason, or yet to be written."""
+        _, credited = credit((), citations, index.article, index.glossary, question.language)
         return Answer(
             id=_identity(index, question, writer),
             question=question.text,
             standalone_question=question.standalone,
             language=question.language,
-            answer=answer,
-            notes=notes,
+            answer=said,
+            notes=(),
             abstained=reason is not None,
             reason=reason,
-            sentences=tuple(sentences),
-            citations=tuple(citations),
+            sentences=(),
+            citations=tuple(credited),
             newest=max((citation.published for citation in citations), default=None),
             period=question.period,
             writer=writer,
             index=index.manifest.identity,
-            took_ms=round((time.perf_counter() - started) * 1000),
+            took_ms=_since(started),
         )
 
     def _manifest_stamp(self) -> tuple[int, int] | None:
@@ -348,6 +422,25 @@ class Chipdesk:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_ino
+
+
+def _grown(answer: Answer, notes: Sequence[str], sentences: Sequence[Sentence], started: float) -> Answer:
+    notes = (*answer.notes, *notes)
+    sentences = (*answer.sentences, *sentences)
+    shown = (f"{s.text} {''.join(f'[{n}]' for n in s.citations)}" for s in sentences)
+    return replace(answer, notes=notes, sentences=sentences, answer=" ".join((*notes, *shown)), took_ms=_since(started))
+
+
+def _whole(answer: Answer) -> Answer:
+    """The answer with the citations that it uses."""
+    used = {number for sentence in answer.sentences for number in sentence.citations}
+    citations = tuple(citation for citation in answer.citations if citation.number in used)
+    return replace(answer, citations=citations, newest=max(citation.published for citation in citations))
+
+
+def _since(started: float) -> int:
+    """Milliseconds since a moment of `time.perf_counter`."""
+    return round((time.perf_counter() - started) * 1000)
 
 
 def _identity(index: Index, question: Question, writer: str) -> str:

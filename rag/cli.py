@@ -622,6 +622,9 @@ def ask(
     no_dates: Annotated[
         bool, typer.Option("--no-dates", help="Do not narrow the evidence to a time that the question names.")
     ] = False,
+    writer: Annotated[
+        str, typer.Option(help="Who writes: extractive (quotations), or llm (the language model that is configured).")
+    ] = "extractive",
     corpus: Corpus = None,
     index: IndexDir = None,
     as_json: Json = False,
@@ -634,12 +637,40 @@ def ask(
         since.date() if since else None, until.date() if until else None, tuple(publisher or ()), tuple(topic or ())
     )
     answer = Chipdesk(settings).ask(
-        " ".join(question), language=_language(language), filters=filters, dates=not no_dates
+        " ".join(question), language=_language(language), filters=filters, dates=not no_dates, writer=writer
     )
     if as_json:
         _print_json(asdict(answer))
     else:
         _print_answer(answer)
+
+
+llm_app = typer.Typer(help="The language model that may write answers, if one is configured.", no_args_is_help=True)
+app.add_typer(llm_app, name="llm")
+
+
+@llm_app.command("check")
+def llm_check(as_json: Json = False) -> None:
+    """Ask the configured language model for one word, and say in a sentence whether it works or what is wrong."""
+    from rag.errors import LlmError
+    from rag.llm import Limits, open_model, probe
+
+    settings = load()
+    model = open_model(settings)
+    try:
+        probed = probe(model, Limits(settings.llm_first_seconds, settings.llm_seconds))
+    except LlmError as error:
+        if not as_json:
+            raise
+        _print_json({"works": False, "trouble": error.trouble, "problem": error.message, "repair": error.repair})
+        raise typer.Exit(EXIT_PROBLEMS) from error
+    if as_json:
+        _print_json({"works": True, **asdict(probed)})
+    else:
+        first, took = probed.first_ms / 1000, probed.took_ms / 1000
+        out.print(
+            Text(f"The language model works: “{probed.said}”, first word after {first:.1f} s, done after {took:.1f} s.")
+        )
 
 
 @app.command()
@@ -861,6 +892,12 @@ def evaluate(
     ] = False,
     set_floors: Annotated[bool, typer.Option("--set-floors", help="With --gate: raise the floors first.")] = False,
     lower: Annotated[bool, typer.Option("--lower", help="With --set-floors: lower floors too.")] = False,
+    writer: Annotated[
+        str, typer.Option(help="llm: measure what the configured language model writes, beside the quotations.")
+    ] = "extractive",
+    limit: Annotated[
+        int | None, typer.Option(help="With --writer llm: this many questions, spread over all kinds.", min=1)
+    ] = None,
     corpus: Corpus = None,
     index: IndexDir = None,
     as_json: Json = False,
@@ -869,6 +906,16 @@ def evaluate(
     from rag.evaluate import gate as gates
     from rag.evaluate import report, run
 
+    if writer != "extractive":
+        if writer != "llm" or suite != "qa" or gate or page or older:
+            raise BadRequest(
+                "--writer llm measures the suite qa, and takes --split, --limit, --out and --json only.",
+                "Use `chipdesk eval --writer llm`.",
+            )
+        _evaluate_written(load(corpus=corpus, index=index), split or "dev", limit, results, as_json=as_json)
+        return
+    if limit:
+        raise BadRequest("--limit belongs to --writer llm.", "Leave it out.")
     if gate and (suite != "qa" or split not in (None, "all")):
         raise BadRequest("The gate asks all questions of the suite qa.", "Leave --suite and --split out.")
     if (set_floors and not gate) or (lower and not set_floors):
@@ -913,6 +960,26 @@ def evaluate(
         raise typer.Exit(EXIT_PROBLEMS)
     if floors:
         err.print(f"The gate is passed: {len(floors.bounds)} floors are kept.")
+
+
+def _evaluate_written(
+    settings: Settings, split: str, limit: int | None, results: Path | None, *, as_json: bool
+) -> None:
+    from rag.ask import Chipdesk
+    from rag.evaluate import written as writing
+    from rag.evaluate.questions import read_questions
+    from rag.llm import open_model
+
+    items = writing.spread(read_questions(split), limit)
+    desk = Chipdesk(settings)
+    result = writing.evaluate_written(desk, open_model(settings), items, split=split, progress=_progress_line())
+    document = result.as_json()
+    if results:
+        _write(results, json.dumps(document, ensure_ascii=False, indent=1), "Results are")
+    if as_json:
+        _print_json(document)
+    else:
+        _print_tables(result.tables())
 
 
 def _write(path: Path, text: str, what: str) -> None:

@@ -11,6 +11,7 @@ ChipdeskError
 |   +-- IndexDamaged        files of the build are gone or do not fit together
 |   +-- IndexBusy (409)     another process is building
 +-- ModelError (503)        the embedding model cannot be loaded
++-- LlmError (502)          the language model does not answer, or not usably
 +-- SettingsError (500)     an unknown or impossible setting
 +-- PortInUse (500)         the server's address is taken
 +-- ExtractError (422)      a page or document with no article in it that could be used
@@ -24,7 +25,7 @@ ChipdeskError
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class ChipdeskError(Exception):
@@ -100,6 +101,22 @@ class IndexBusy(NotReady):
 class ModelError(ChipdeskError):
     status = 503
     title = "The embedding model cannot be loaded"
+
+
+Trouble = Literal[
+    "not_installed", "no_file", "not_gguf", "unreachable", "too_slow", "key_refused", "model_unknown", "refused", "failed",
+    "broke_off", "empty", "nonsense",
+]  # fmt: skip
+"""What can be wrong with a language model; `rag.phrases` says it in a reader's words."""
+
+
+class LlmError(ChipdeskError):
+    status = 502
+    title = "The language model does not answer"
+
+    def __init__(self, trouble: Trouble, message: str, repair: str = "") -> None:
+        super().__init__(message, repair)
+        self.trouble: Trouble = trouble
 
 
 class SettingsError(ChipdeskError):

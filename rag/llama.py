@@ -4,7 +4,7 @@
 >>> response = ChipdeskQueryEngine(Chipdesk(load())).query("why was R2 delayed?")
 >>> [node.node.metadata["start"] for node in response.source_nodes]
 
-The only file that imports llama_index; nothing else in Chipdesk needs it.
+Beside `rag.llm`, which speaks to language models through it, the only file that imports llama_index.
 """
 
 from __future__ import annotations

@@ -24,6 +24,10 @@ _LABELS: Final[dict[str, dict[Language, str]]] = {
     "problem": {"de": "Das ging nicht", "en": "That did not work"},
     "nearest": {"de": "Am nächsten kommt", "en": "Nearest coverage"},
     "evidence": {"de": "Belege", "en": "Evidence"},
+    "writing": {
+        "de": "Das Sprachmodell schreibt; jeder Satz erscheint, sobald er geprüft ist.",
+        "en": "The language model is writing; each sentence appears once it is checked.",
+    },
     "newest": {"de": "Neuester Beleg", "en": "Newest evidence"},
     "filters": {"de": "Filter", "en": "Filters"},
     "understood": {"de": "Verstanden als", "en": "Understood as"},
@@ -66,7 +70,15 @@ def question_html(text: str, *, any_time: Language | None = None) -> str:
     return f'<div class="asked">{_line(text)}{remark}</div>'
 
 
-def answer_html(answer: Answer, article: Callable[[str], Article], *, key: str, turn: int, filters: Filters) -> str:
+def answer_html(
+    answer: Answer,
+    article: Callable[[str], Article],
+    *,
+    key: str,
+    turn: int,
+    filters: Filters,
+    writing: bool = False,
+) -> str:
     """An answer or an abstention with its source cards.
 
     Args:
@@ -75,6 +87,7 @@ def answer_html(answer: Answer, article: Callable[[str], Article], *, key: str, 
         key: makes the cards' ids unique on the page; letters, digits and '-'.
         turn: the question's place in the conversation, which the page hands back to have it asked without its period.
         filters: shown where there are any.
+        writing: whether sentences are still to come.
     """
     language = answer.language
     if answer.abstained:
@@ -88,7 +101,10 @@ def answer_html(answer: Answer, article: Callable[[str], Article], *, key: str, 
         heading = "evidence" if corrected else "nearest"
     else:
         body = "".join(f'<p class="lead">{_line(note)}</p>' for note in answer.notes)
-        body += _accounts(answer, key) if answer.differ else f'<p class="text">{_sentences(answer, key)}</p>'
+        if answer.sentences:
+            body += _accounts(answer, key) if answer.differ else f'<p class="text">{_sentences(answer, key)}</p>'
+        if writing:
+            body += f'<p class="writing" role="status">{_label("writing", language)}</p>'
         heading = "evidence"
     cards = "".join(_card(citation, article(citation.article), key, language) for citation in answer.citations)
     if cards:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rag.errors import SettingsError
@@ -100,6 +100,36 @@ class Settings(BaseSettings):
         description="Least probability that the evidence answers the question, below which it is declined. On dev "
         "0.035 declines all off-topic questions and 4.5 % of those that have an answer.",
     )
+    # the language model, if there is one
+    llm_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s?#]+)?$",
+        max_length=2_000,
+        description="Base URL of an OpenAI-compatible server, up to /v1: Ollama (http://127.0.0.1:11434/v1), vLLM, llama.cpp "
+        "or a hosted one. Empty: none. What it is sent are the question and the evidence chosen for it.",
+    )
+    llm_model: str = Field("", max_length=200, description="Name of the model as that server knows it.")
+    llm_key: SecretStr = Field(SecretStr(""), description="Its API key, where it wants one; never shown.")
+    llm_gguf: Path | None = Field(
+        None, description="A GGUF file that is run in this process instead; needs the extra `gguf`."
+    )
+    llm_connect_seconds: float = Field(
+        5.0, ge=0.1, le=60.0, description="Seconds to wait for a connection; a server that lives takes milliseconds."
+    )
+    llm_first_seconds: float = Field(
+        60.0,
+        ge=0.5,
+        le=600.0,
+        description="Seconds to wait for the first token, and for any further one: a 1.5B model on two cores reads the "
+        "prompt for 20 to 40.",
+    )
+    llm_seconds: float = Field(
+        180.0, ge=1.0, le=1800.0, description="Seconds a written answer may take; what stands by then is shown."
+    )
+    llm_tokens: int = Field(
+        400, ge=32, le=4000, description="Most tokens of a written answer; five sentences have 250."
+    )
+
     question_chars: int = Field(2000, ge=100, le=10_000, description="Longest question.")
     history_turns: int = Field(20, ge=0, le=100, description="Most messages of the conversation that are read.")
 

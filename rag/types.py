@@ -9,10 +9,11 @@ Offsets are always counted in Python characters of `Article.text`; `end` is excl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal, Protocol
+from threading import Event
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -328,6 +329,9 @@ class Draft:
     sentences: tuple[tuple[str, tuple[int, ...]], ...]
     """(text, positions in `Selection.evidence`)."""
 
+    def __add__(self, other: Draft) -> Draft:
+        return Draft((*self.notes, *other.notes), (*self.sentences, *other.sentences))
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -419,9 +423,28 @@ class Reader(Protocol):
         """For each passage one reading per sentence, in order."""
 
 
+class Checker(Protocol):
+    """A sentence against evidence: whether that supports it, and what it does not say."""
+
+    def __call__(self, text: str, evidence: Sequence[Evidence], *, question: Question) -> Checked:
+        """Names that stand in the question which the sentence answers need not stand in the evidence."""
+
+
 class Writer(Protocol):
-    """Evidence to sentences. The same seam serves the extractive writer and, later, LLM writers."""
+    """Evidence to sentences."""
 
     name: str
 
     def write(self, question: Question, selection: Selection) -> Draft: ...
+
+
+@runtime_checkable
+class StreamingWriter(Writer, Protocol):
+    """A writer that is worth watching: it takes seconds."""
+
+    def stream(self, question: Question, selection: Selection, stop: Event | None = None) -> Iterator[Draft]:
+        """The draft in pieces, each as soon as it can be shown; together they are what `write` returns.
+
+        Args:
+            stop: set, from any thread, by who no longer wants the answer; the writer then ends within a second.
+        """

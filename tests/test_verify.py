@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from made import article, evidence
 
 from rag.types import Citation, Draft, Evidence, Mark, Sentence, Source, Span
-from rag.verify import verify
+from rag.verify import numbered, verify
 
 GOOD = evidence("R2 is late.", 0.9)
 INVALID = {
@@ -68,6 +68,15 @@ def test_evidence_used_twice_has_one_citation() -> None:
     sentences, citations = verified([GOOD, evidence("Chips failed.")], ("A.", (1,)), ("B.", (0, 1)), ("C.", (1,)))
     assert [sentence.citations for sentence in sentences] == [(1,), (2, 1), (1,)]
     assert [citation.quote for citation in citations] == ["Chips failed.", "R2 is late."]
+
+
+def test_citations_that_were_shown_keep_their_numbers() -> None:
+    items = [GOOD, INVALID["withdrawn"], evidence("Chips failed.", 0.8)]
+    shown = numbered(items)
+    assert [(i, citation.number) for i, citation in shown.items()] == [(0, 1), (2, 2)]
+    sentences, citations = verify(Draft((), (("Fails.", (1,)), ("Chips failed.", (2,)))), items, shown)
+    assert [sentence.citations for sentence in sentences] == [(2,)]
+    assert citations == [shown[2]]
 
 
 def test_the_support_of_a_sentence_is_that_of_its_best_evidence() -> None:
