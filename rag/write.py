@@ -35,7 +35,9 @@ class ExtractiveWriter:
 
 
 def notes(question: Question, selection: Selection) -> tuple[str, ...]:
-    """What the reader must know beside the sentences: language of the evidence, as of when, accounts that differ."""
+    """What the reader must know beside the sentences: language of the evidence, as of when, what was corrected, accounts that
+    differ.
+    """
     if not selection.statements:
         return ()
     said = []
