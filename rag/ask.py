@@ -93,7 +93,6 @@ class Chipdesk:
         self._recent = Recent(self.embedder, most=REMEMBERED)
         self._lock = threading.Lock()
         self._index: Index | None = None
-        self._previous: Index | None = None
         self._stamp: tuple[int, int] | None = None
 
     @property
@@ -106,11 +105,9 @@ class Chipdesk:
         stamp = self._manifest_stamp()
         with self._lock:
             if self._index is None or stamp != self._stamp:
-                opened = Index(self.settings, self.embedder.identity)
-                # answers may still be under way in the build before: it is closed one reload later
-                if self._previous is not None:
-                    self._previous.close()
-                self._previous, self._index, self._stamp = self._index, opened, stamp
+                # answers may still be under way in the build before: it closes itself when the last of them is made
+                self._index = Index(self.settings, self.embedder.identity, self._index)
+                self._stamp = stamp
             return self._index
 
     @property

@@ -48,6 +48,8 @@ SAVED_BYTES: Final = 20_000_000
 """Most of a file of saved answers; one answer has about 10,000."""
 EXIT_PROBLEMS: Final = 1
 """Exit code where something failed or files were skipped; 2 is a wrong command line."""
+PATIENCE: Final = 600.0
+"""Seconds that a changed article waits for another build to finish: longer than the build of any corpus up to 10,000."""
 
 
 def main() -> None:
@@ -86,7 +88,7 @@ def build(
     if audit:
         from rag.ask import Chipdesk
 
-        lost = Chipdesk(settings).index.store.audit()
+        lost = Chipdesk(settings).index.audit()
         if lost:
             err.print(f"[bold red]{len(lost)} chunks cannot be found:[/] {escape(', '.join(lost[:5]))}")
             err.print("Rebuild the index with `chipdesk build --fresh`.")
@@ -94,7 +96,7 @@ def build(
         err.print("Every stored vector finds itself.")
 
 
-def _build(settings: Settings, *, fresh: bool = False, as_json: bool = False) -> bool:
+def _build(settings: Settings, *, fresh: bool = False, as_json: bool = False, patience: float = 0.0) -> bool:
     """Build with a progress bar; True if every file could be used."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -116,7 +118,7 @@ def _build(settings: Settings, *, fresh: bool = False, as_json: bool = False) ->
                 tasks[stage] = bar.add_task(labels[stage], total=total)
             bar.update(tasks[stage], completed=done)
 
-        report = run(settings, fresh=fresh, progress=progress)
+        report = run(settings, fresh=fresh, progress=progress, patience=patience)
     if as_json:
         from rag.index import as_json as manifest_json
 
@@ -251,7 +253,7 @@ def add(
             elif item.new and not event and item.article.event != without_language(item.article.id):
                 err.print(Text(f"  Joined the story {item.article.event}. If it is another: --replace --alone."))
     _print_problems(tuple(problems))
-    built = _build(settings) if added else True
+    built = _build(settings, patience=PATIENCE) if added else True
     if as_json:
         _print_json(
             {
@@ -395,7 +397,7 @@ def inbox_accept(identities: Identities, corpus: Corpus = None, index: IndexDir 
 
     settings = load(corpus=corpus, index=index)
     paths = [inbox.accept(settings, identity) for identity in identities]
-    built = _build(settings)
+    built = _build(settings, patience=PATIENCE)
     if as_json:
         _print_json([{"id": path.stem, "path": str(path)} for path in paths])
     if not built:
@@ -476,14 +478,14 @@ def corrections_mark(
     corpus: Corpus = None,
     index: IndexDir = None,
 ) -> None:
-    """Say of an article that it was corrected or withdrawn, and bring the index up to date."""
+    """Say of an article that it was corrected or withdrawn; it counts in answers at once, also those of a running server."""
     from rag.versions import mark
 
     if status not in ("corrected", "withdrawn"):
         raise typer.BadParameter(f"{status!r} is neither corrected nor withdrawn.")
     settings = load(corpus=corpus, index=index)
     mark(settings, identity, status, reason)  # type: ignore[arg-type]
-    if not _build(settings):
+    if not _build(settings, patience=PATIENCE):
         raise typer.Exit(EXIT_PROBLEMS)
 
 
@@ -1014,14 +1016,30 @@ def train(
 @app.command()
 def bench(
     rounds: Annotated[int, typer.Option(help="Times each question is asked.", min=1, max=100)] = 5,
+    articles: Annotated[
+        int | None,
+        typer.Option(help="Measure an invented corpus of this many articles instead.", min=40, max=1_000_000),
+    ] = None,
+    vectors: Annotated[
+        str, typer.Option(help="With --articles: real, or synthetic (made up in minutes, for sizes and times only).")
+    ] = "real",
     corpus: Corpus = None,
     index: IndexDir = None,
     as_json: Json = False,
 ) -> None:
-    """Measure speed and memory on this machine: indexing, warm questions over HTTP, a cold first answer."""
-    from rag.evaluate import speed
+    """Measure speed and memory on this machine: indexing, warm questions over HTTP, a cold first answer, and how long an
+    accepted article takes to be answered from.
+    """
+    from rag.evaluate import scale, speed
 
-    result = speed.bench(load(corpus=corpus, index=index), rounds=rounds, progress=_progress_line())
+    settings, line = load(corpus=corpus, index=index), _progress_line()
+    if vectors not in ("real", "synthetic"):
+        raise typer.BadParameter(f"--vectors is real or synthetic, not {vectors!r}.")
+    if articles is None:
+        result = speed.bench(settings, rounds=rounds, progress=line)
+    else:
+        kind: Any = vectors
+        result = scale.bench(settings, articles=articles, vectors=kind, rounds=rounds, progress=line)
     if as_json:
         _print_json(result)
     else:

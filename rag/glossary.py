@@ -9,7 +9,7 @@ any of the names gets the entry's id as an additional index term, so that keywor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,7 +59,7 @@ class Glossary:
         stems = [stem(fold(word), language) for word in written]
         at = 0
         while at < len(stems):
-            for size in range(min(self._longest, len(stems) - at), 0, -1):
+            for size in range(min(self._longest[language].get(stems[at], 0), len(stems) - at), 0, -1):
                 words = written[at : at + size]
                 entry = self._match(tuple(stems[at : at + size]), words, language)
                 if entry:
@@ -89,8 +89,13 @@ class Glossary:
         return found
 
     @cached_property
-    def _longest(self) -> int:
-        return max((len(key) for names in self._by_stems.values() for key in names), default=0)
+    def _longest(self) -> dict[Language, dict[str, int]]:
+        """How many words the longest name has that begins with a stem: most words of a text begin none."""
+        found: dict[Language, dict[str, int]] = {"de": {}, "en": {}}
+        for language, names in self._by_stems.items():
+            for key in names:
+                found[language][key[0]] = max(len(key), found[language].get(key[0], 0))
+        return found
 
 
 def read_glossary(corpus: Path) -> tuple[Glossary, list[ArticleError]]:
@@ -109,12 +114,14 @@ def read_glossary(corpus: Path) -> tuple[Glossary, list[ArticleError]]:
         return Glossary(), [ArticleError(path, "must be a list of entries `- {id, kind, en: [names], de: [names]}`")]
     problems: list[ArticleError] = []
     entries: list[Entry] = []
+    ids: set[str] = set()
     names: dict[str, str] = {}
     seen: set[int] = set()
     for node in root.value:
         try:
             entry = _entry(plain(node, seen))
-            _no_repeats(entry, entries, names)
+            _no_repeats(entry, ids, names)
+            ids.add(entry.id)
         except ValueError as error:
             problems.append(ArticleError(path, str(error), line=node.start_mark.line + 1))
         else:
@@ -144,8 +151,8 @@ def _names(identity: str, names: object) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _no_repeats(entry: Entry, entries: Iterable[Entry], names: dict[str, str]) -> None:
-    if any(other.id == entry.id for other in entries):
+def _no_repeats(entry: Entry, ids: set[str], names: dict[str, str]) -> None:
+    if entry.id in ids:
         raise ValueError(f"id {entry.id!r} is used twice")
     own = {fold(name) for name in (*entry.de, *entry.en)}
     for name in own:

@@ -7,9 +7,11 @@ be used is named with line and field and skipped; the others stay available.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import time
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
@@ -31,6 +33,9 @@ TITLE_CHARS: Final = 300
 """Longest title, in characters; the longest headline seen in the dossier has 150."""
 DERIVED_TITLE_CHARS: Final = 110
 """A title taken from the first sentence is cut here, at a word."""
+UNSETTLED_NS: Final = 2_000_000_000
+"""Nanoseconds after a change in which another one may leave size and times as they are: the coarsest clock of a common file
+system (FAT) ticks every two seconds."""
 YAML_DEPTH: Final = 32
 """Lists and maps inside each other; a corpus file needs three, and thousands would exhaust the stack."""
 
@@ -70,6 +75,29 @@ class Known:
     copy_of: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """An article file as it was when it was read."""
+
+    mark: str
+    """Size, times, inode and reading rules; while it stays the same the file need not be opened again. "" never does."""
+    article: str
+    """Id of the article in it."""
+    digest: str
+    """Of the article."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a folder holds, with only those files opened that may have changed."""
+
+    files: dict[str, File]
+    """By path below `articles/`: all files whose article counts."""
+    articles: dict[str, Article]
+    """By id: the articles of the files that were opened."""
+    problems: tuple[ArticleError, ...]
+
+
 def read_corpus(folder: Path, *, most_bytes: int) -> Corpus:
     """All articles under `folder/articles`, in order of their ids.
 
@@ -80,25 +108,63 @@ def read_corpus(folder: Path, *, most_bytes: int) -> Corpus:
     Raises:
         CorpusError: `folder` does not exist or is not a folder.
     """
+    found = scan_corpus(folder, most_bytes=most_bytes, known={})
+    return Corpus(tuple(found.articles[key] for key in sorted(found.articles)), found.problems)
+
+
+def scan_corpus(folder: Path, *, most_bytes: int, known: Mapping[str, File]) -> Scan:
+    """The article files under `folder/articles`; opens only those that are not known or no longer look the same.
+
+    Args:
+        folder, most_bytes: as for `read_corpus`.
+        known: the `files` of an earlier scan; with none every file is opened.
+
+    Raises:
+        CorpusError: `folder` does not exist or is not a folder.
+    """
     if not folder.is_dir():
         raise CorpusError(f"{folder} is not a folder.", "Name the corpus with --corpus DIR.")
-    found: dict[str, tuple[Article, Path]] = {}
-    problems: list[ArticleError] = []
     topics = read_topics(folder)
+    rules = hashlib.sha256(repr((sorted(topics), most_bytes)).encode()).hexdigest()[:8]
+    files: dict[str, File] = {}
+    articles: dict[str, Article] = {}
+    problems: list[ArticleError] = []
+    first: dict[str, Path] = {}
+    settled = time.time_ns() - UNSETTLED_NS
     for path, inside in _candidates(folder):
         if not inside:
             problems.append(ArticleError(path, "is a link that leads out of the corpus"))
             continue
-        try:
-            article = read_article(path, most_bytes=most_bytes, topics=topics)
-        except ArticleError as error:
-            problems.append(error)
+        name = path.relative_to(folder / "articles").as_posix()
+        mark = _look(path, rules, settled)
+        file = known.get(name)
+        article: Article | None = None
+        if file is None or not mark or file.mark != mark:
+            try:
+                article = read_article(path, most_bytes=most_bytes, topics=topics)
+            except ArticleError as error:
+                problems.append(error)
+                continue
+            file = File(mark, article.id, article.digest)
+        if file.article in first:
+            problems.append(_taken(path, file.article, first[file.article], most_bytes))
             continue
-        if article.id in found:
-            problems.append(_taken(path, article.id, found[article.id][1], most_bytes))
-        else:
-            found[article.id] = (article, path)
-    return Corpus(tuple(found[key][0] for key in sorted(found)), tuple(problems))
+        first[file.article] = path
+        files[name] = file
+        if article:
+            articles[article.id] = article
+    return Scan(files, articles, tuple(problems))
+
+
+def _look(path: Path, rules: str, settled: int) -> str:
+    """The file's mark; "" where it was touched so lately that a second change could look the same."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return ""  # reading it will say why
+    if max(seen.st_mtime_ns, seen.st_ctime_ns) > settled:
+        return ""
+    return f"{seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns} {seen.st_ino} {rules}"
 
 
 def article_files(folder: Path) -> Iterator[Path]:
@@ -108,15 +174,30 @@ def article_files(folder: Path) -> Iterator[Path]:
 
 def _candidates(folder: Path) -> Iterator[tuple[Path, bool]]:
     """(path, whether it lies in the corpus) of each article file and of each linked folder that lies elsewhere."""
-    root = (folder / "articles").resolve()
-    for path in sorted((folder / "articles").rglob("*")):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):
-            continue
+    articles = folder / "articles"
+    root = articles.resolve()
+    for path in sorted(_walk(articles)):
         is_article = path.suffix.lower() in SUFFIXES and path.is_file()
-        if is_article or (path.is_symlink() and path.is_dir()):
-            inside = path.resolve().is_relative_to(root)
+        is_link = path.is_symlink()
+        if is_article or (is_link and path.is_dir()):
+            inside = not is_link or path.resolve().is_relative_to(root)
             if is_article or not inside:
                 yield path, inside
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Everything below `folder` that is not hidden, links not followed."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return  # no such folder, or one that may not be read: it has no articles
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(folder / entry.name)
+        else:
+            yield folder / entry.name
 
 
 def _taken(path: Path, identity: str, first: Path, most_bytes: int) -> ArticleError:
@@ -167,6 +248,20 @@ def read_article(
 def is_id(text: str) -> bool:
     """Whether `text` can be the id of an article: it is then a file name and no path."""
     return bool(_ID.fullmatch(text))
+
+
+def may_hold(path: Path, identity: str, *, most_bytes: int) -> bool:
+    """Whether the article of that id can be in the file, seen without understanding it: the file says the id, or its name
+    may have become the id.
+    """
+    slug = _slug(path)
+    if any(slug.removesuffix(f"-{language}") in identity for language in get_args(Language)):
+        return True
+    try:
+        with path.open("rb") as file:
+            return identity.encode() in file.read(most_bytes)
+    except OSError:
+        return False
 
 
 def printable(text: str) -> str:
@@ -475,12 +570,15 @@ def _since(meta: _Meta) -> date | None:
     return date.fromisoformat(said)
 
 
-def _derived_id(path: Path, published: date, language: Language) -> str:
+def _slug(path: Path) -> str:
     name = path.stem.lower()
     for umlaut, letters in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss")):
         name = name.replace(umlaut, letters)
-    slug = re.sub(r"[^a-z0-9]+", "-", unicodedata.normalize("NFKD", name)).strip("-")[:80] or "article"
-    slug = slug.removesuffix(f"-{language}")
+    return re.sub(r"[^a-z0-9]+", "-", unicodedata.normalize("NFKD", name)).strip("-")[:80] or "article"
+
+
+def _derived_id(path: Path, published: date, language: Language) -> str:
+    slug = _slug(path).removesuffix(f"-{language}")
     return (
         f"{slug}.{language}" if slug.startswith(published.isoformat()) else f"{published.isoformat()}-{slug}.{language}"
     )

@@ -411,8 +411,7 @@ class Embedder(Protocol):
     ) -> Vectors:
         """`progress` is called with the number of texts finished since the last call.
 
-        `few` allows an engine that starts at once and is slower per text. Its vectors may differ in the third decimal,
-        so all texts of one index are embedded with the same choice.
+        `few` allows an engine that starts at once and is slower per text. Its vectors are nearly the same (cosine .9999).
         """
 
 

@@ -42,7 +42,8 @@ class Correction:
 
 
 def mark(settings: Settings, identity: str, status: Literal["corrected", "withdrawn"], reason: str) -> Article:
-    """Say of an article that it was corrected or withdrawn, today. Takes effect with the next build.
+    """Say of an article that it was corrected or withdrawn, today. Takes effect with the next build, which has nothing to
+    embed and takes less than a second.
 
     Raises:
         UnknownArticle: the corpus has none of that id.

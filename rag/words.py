@@ -19,6 +19,9 @@ from rag.types import Language
 VERSION: Final = 2
 """Raised whenever terms change, so that an index with older terms is refused."""
 
+CACHED: Final = 50_000
+"""Words whose terms are remembered: texts of one subject repeat them. About 10 MB."""
+
 _WORD = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*", re.UNICODE)
 _CODE = re.compile(r"\d")
 _LOAN_S = re.compile(r"(?<=\w\w[aeiouycpvwx])s\Z")
@@ -51,6 +54,7 @@ def _stemmers() -> dict[Language, Stemmer.Stemmer]:
     return {"de": Stemmer.Stemmer("german"), "en": Stemmer.Stemmer("english")}
 
 
+@lru_cache(maxsize=CACHED)
 def fold(word: str) -> str:
     """Case and spelling variants made one: NFKC, case-folded, ß as ss, umlauts as ae/oe/ue ("für" = "fuer")."""
     word = unicodedata.normalize("NFKC", word).casefold().replace("’", "'")
@@ -66,6 +70,7 @@ def tokens(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFC", text))
 
 
+@lru_cache(maxsize=CACHED)
 def stem(word: str, language: Language) -> str:
     """One folded word to its term. Words with digits are names and stay whole.
 

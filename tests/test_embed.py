@@ -36,8 +36,10 @@ def test_both_engines_agree_on_questions(embedder: Embedder, torch_engine: Embed
 
 
 def test_both_engines_agree_on_passages(embedder: Embedder, torch_engine: Embedder, passages: list[str]) -> None:
-    cosines = (embedder.passages(passages) * torch_engine.passages(passages)).sum(axis=1)
-    assert cosines.min() > 0.99
+    """So that one index may hold vectors of both. Line breaks would make the difference: builds embed texts without."""
+    flat = [" ".join(passage.split()) for passage in passages]
+    cosines = (embedder.passages(flat, few=True) * torch_engine.passages(flat)).sum(axis=1)
+    assert cosines.min() > 0.9995
 
 
 def test_the_torch_engine_keeps_order_and_reports_progress(torch_engine: Embedder, passages: list[str]) -> None:

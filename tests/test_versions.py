@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 from conftest import chipdesk, put
+from made import serving
 
 from rag.add import add
+from rag.api import create_app
+from rag.ask import Chipdesk
 from rag.build import build
 from rag.catalog import Catalog
 from rag.errors import UnknownArticle
@@ -74,3 +78,32 @@ def test_the_commands(settings: Settings) -> None:
     (told,) = json.loads(chipdesk("corrections", *folders, "--json").stdout)
     assert (told["id"], told["status"], told["reason"]) == ("a.en", "corrected", "A date.")
     assert chipdesk("corrections", "mark", "a.en", "gone", "--reason", "x", *folders).returncode == 2
+
+
+def test_a_mark_counts_at_once_in_the_answers_of_a_running_server(settings: Settings, embedder: Embedder) -> None:
+    text = "DeepSeek postponed R2 because training on Ascend chips failed. The company sent engineers to help."
+    put(settings.corpus, "a.en", text, title="DeepSeek delays R2 model")
+    put(settings.corpus, "b.en", "Nordwald builds a plant in Görlitz for 300 million euros.", title="Nordwald plant")
+    build(settings, embedder=embedder)
+    folders = ("--corpus", settings.corpus, "--index", settings.index)
+    question = {"question": "Why was R2 postponed?"}
+    desk = Chipdesk(settings, embedder=embedder)
+    with serving(create_app(settings, desk=desk)) as address, httpx.Client(base_url=address, timeout=60) as client:
+        before = client.post("/ask", json=question).json()
+        store = desk.index.store
+        assert [citation["article"] for citation in before["citations"]] == ["a.en"]
+        assert before["citations"][0]["status"] == "current"
+
+        done = chipdesk("corrections", "mark", "a.en", "corrected", "--reason", "The cause was <added>.", *folders)
+        assert done.returncode == 0, done.stderr
+        after = client.post("/ask", json=question).json()["citations"][0]
+        assert after["quote"] == before["citations"][0]["quote"]
+        assert (after["status"], after["reason"]) == ("corrected", "The cause was <added>.")
+
+        chipdesk("corrections", "mark", "a.en", "withdrawn", "--reason", "Wrong.", *folders)
+        gone = client.post("/ask", json=question).json()
+        assert "a.en" not in {citation["article"] for citation in gone["citations"]}
+        assert "Ascend" not in gone["answer"]
+        assert client.get("/articles/a.en").json()["status"] == "withdrawn"
+        # the vectors were not opened again
+        assert desk.index.store is store

@@ -131,13 +131,14 @@ def _figures(rows: Sequence[tuple[bool, float, bool]]) -> dict[str, Any]:
     }
 
 
-def _balanced(rows: Sequence[tuple[bool, bool]]) -> float:
-    """Mean of the shares of told and of other claims that are called right."""
-    return mean(mean(float(called == told) for told, called in rows if told == kind) for kind in (True, False))
+def _balanced(rows: Sequence[tuple[bool, bool]]) -> float | None:
+    """Mean of the shares of told and of other claims that are called right; None where one kind is missing."""
+    shares = [mean(float(called == told) for told, called in rows if told == kind) for kind in (True, False)]
+    return None if None in shares else mean(share for share in shares if share is not None)
 
 
-def _area(rows: Sequence[tuple[bool, float, bool]]) -> float:
-    """Chance that a told claim has the higher score than one that is not."""
+def _area(rows: Sequence[tuple[bool, float, bool]]) -> float | None:
+    """Chance that a told claim has the higher score than one that is not; None where one kind is missing."""
     yes, no = [s for told, s, _ in rows if told], [s for told, s, _ in rows if not told]
     return mean(1.0 if a > b else 0.5 if a == b else 0.0 for a in yes for b in no)
 

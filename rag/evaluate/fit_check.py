@@ -13,6 +13,7 @@ import random
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -95,7 +96,7 @@ def matrices(desk: Chipdesk, progress: Callable[[str], None]) -> tuple[Matrix, M
 
 def main() -> None:
     """Measure the pairs of the repository's corpus and print the new weights, with how well they tell the pairs apart."""
-    x, y, weight = matrices(Chipdesk(load()), lambda line: sys.stderr.write(f"{line}\n"))
+    x, y, weight = matrices(Chipdesk(load()), partial(print, file=sys.stderr))
     beta = fit(x, y, weight)
     names = [*FEATURES, "bias"]
     sys.stdout.write("".join(f'    "{name}": {value:.3f},\n' for name, value in zip(names, beta, strict=True)))
