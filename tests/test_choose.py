@@ -246,3 +246,11 @@ def test_nothing_is_told_twice_by_two_parts() -> None:
 
 def test_where_every_part_declines_the_whole_does() -> None:
     assert together([selected(evidence(support=0.1)), selected()], most=5).reason == "no_coverage"
+
+
+def test_the_first_sentence_leads_where_it_gives_the_cause_that_is_asked_for() -> None:
+    at_first = "R2 is late because training failed."
+    lead = Evidence(article(f"{at_first} Trouble was the main reason."), Span(0, len(at_first)), 0.03)
+    reason = evidence("Trouble was the main reason for the delay.", 0.9)
+    assert chosen(lead, reason, wants="why")[0] == lead
+    assert chosen(lead, reason)[0] == reason
