@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     # answering
     sentences: int = Field(5, ge=1, le=10, description="Most sentences in an answer; more stops being an answer.")
     support: float = Field(
-        0.27,
+        0.24,
         ge=0.0,
         le=1.0,
         description="Least probability that the evidence answers the question, below which it is declined. On dev "

@@ -1,8 +1,8 @@
 """How sure: two logistic models, fitted on the training questions that the reader has not seen (`python -m rag.evaluate.fit`).
 
 `support` is the probability that a sentence answers the question, made from its measurements. `answered` is the probability
-that the question has an answer among all of them: a near miss looks much like an answer in its best sentence, and less so in
-how the others stand beside it.
+that the question has an answer among all of them: whether to answer is another question than what to answer, and leans far
+more on the reader, which alone has learned what a near miss looks like.
 """
 
 from __future__ import annotations
@@ -48,19 +48,17 @@ STRANGE: Final = 0.05
 """What is left of all support where the question is about something the corpus does not know: whatever was found is about
 another thing."""
 
-SIGNS: Final = ("best", "second", "any", "reader", "reader_second", "none")
+SIGNS: Final = ("best", "reader")
 ANSWERED: Final[dict[str, float]] = {
     # printed by `python -m rag.evaluate.fit`, like the weights above
-    "best": 0.110,
-    "second": 0.093,
-    "any": 0.060,
-    "reader": 1.096,
-    "reader_second": 0.817,
-    "none": 0.141,
-    "bias": 2.276,
+    "best": 0.058,
+    "reader": 1.619,
+    "bias": 1.121,
 }
-LOOKED_AT: Final = 10
-"""Sentences whose supports are taken together in "any"."""
+LOOKED_AT: Final = 48
+"""Sentences that a question of the corpus is usually answered from (median of those that were fitted on)."""
+FEW: Final = 12
+"""Sentences below which nothing more is made of their small number."""
 FEWEST: Final = 1e-6
 """Probabilities are kept this far from 0 and 1 before their logit is taken."""
 
@@ -72,30 +70,27 @@ def support(features: Mapping[str, float], weights: Mapping[str, float] = WEIGHT
 
 
 def answered(evidence: Sequence[Evidence]) -> float:
-    """Probability that a question whose evidence this is, best first, has an answer in it, 0..1; 0 without evidence."""
+    """Probability that a question whose evidence this is, best first, has an answer in it, 0..1; 0 without evidence.
+
+    Where few sentences were looked at, fewer can look like an answer by chance: the odds that the best one is real are that
+    much better. A reader's own article has a dozen, a corpus `LOOKED_AT`.
+    """
     if not evidence:
         return 0.0
     seen = signs(evidence)
-    return sigmoid(ANSWERED["bias"] + sum(ANSWERED[name] * seen[name] for name in SIGNS))
+    few = max(0.0, math.log(LOOKED_AT / max(FEW, len(evidence))))
+    return sigmoid(ANSWERED["bias"] + sum(ANSWERED[name] * seen[name] for name in SIGNS) + few)
 
 
 def signs(evidence: Sequence[Evidence]) -> dict[str, float]:
     """What `answered` is made from, for at least one piece of evidence, best first.
 
     Returns:
-        best, second: logits of the two best supports. any: logit of the probability that one of the `LOOKED_AT` best is an
-            answer, as if they were independent. reader, reader_second: the reader's two best logits (scaled). none: log of
-            the probability that it gives to "nothing here answers it", -13.8..0.
+        best: logit of the best support. reader: the reader's best logit (scaled), of whichever sentence.
     """
-    supports = [item.support for item in evidence[:LOOKED_AT]]
-    logits = sorted((item.features["reader"] for item in evidence), reverse=True)
     return {
-        "best": _logit(supports[0]),
-        "second": _logit(supports[1] if len(supports) > 1 else 0.0),
-        "any": _logit(1.0 - math.prod(1.0 - each for each in supports)),
-        "reader": logits[0],
-        "reader_second": logits[1] if len(logits) > 1 else logits[0],
-        "none": math.log(max(FEWEST, 1.0 - sum(item.features["reader_share"] for item in evidence))),
+        "best": _logit(evidence[0].support),
+        "reader": max(item.features["reader"] for item in evidence),
     }
 
 
