@@ -32,6 +32,8 @@ FOLDER: Final = "chroma"
 SENTENCES: Final = "sentences.npy"
 LATE: Final = "late.npy"
 LATE_SENTENCES: Final = "late-sentences.npy"
+TRIED: Final = 10
+"""Chunks of each language that an opened index must find."""
 HNSW: Final = {"space": "cosine", "max_neighbors": 48, "ef_construction": 400, "ef_search": 400}
 """With these no record of 4,000 was lost after deletes and upserts, with the defaults 17 were."""
 
@@ -70,9 +72,11 @@ class Store:
                 f"the manifest says {chunks}, {sentences} and {dimension}."
             )
         for language, count in self._counts.items():
-            # where its files are lost, Chroma makes empty ones and finds nothing without a word
-            if count and not self.search(self._sentences[0], 1, language, Filters()):
-                raise IndexDamaged(f"{folder / FOLDER} finds none of its {count} chunks.")
+            # where its files are lost, Chroma makes empty ones and finds nothing, or what it had not yet moved there,
+            # without a word
+            wanted = min(count, TRIED)
+            if wanted and len(self.search(self._sentences[0], wanted, language, Filters())) < wanted:
+                raise IndexDamaged(f"{folder / FOLDER} does not find its {count} chunks.")
 
     def close(self) -> None:
         """Let go of the files; so does the end of the last use."""

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -498,7 +497,7 @@ def start(settings: Settings) -> subprocess.Popen[bytes]:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()  # nothing where it has just finished
     process.wait()
 
 

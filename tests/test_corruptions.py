@@ -5,7 +5,16 @@ from collections import Counter
 import pytest
 
 from rag.ask import Chipdesk
-from rag.evaluate.corruptions import EACH, KINDS, cases, evaluate_corruptions, events_of_split, parallel, told
+from rag.evaluate.corruptions import (
+    EACH,
+    KINDS,
+    cases,
+    evaluate_corruptions,
+    events_of_split,
+    events_to_fit_on,
+    parallel,
+    told,
+)
 from rag.evaluate.fit_check import pairs
 
 pytest_plugins = ("fixtures_desk",)
@@ -17,7 +26,8 @@ def events(desk: Chipdesk) -> frozenset[str]:
 
 
 def test_training_and_measuring_share_no_event() -> None:
-    assert not events_of_split("train") & events_of_split("dev", "test")
+    assert events_to_fit_on()
+    assert not events_to_fit_on() & events_of_split("dev", "test")
 
 
 def test_cases_are_the_same_every_time_and_bounded(desk: Chipdesk, events: frozenset[str]) -> None:

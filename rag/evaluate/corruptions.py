@@ -103,6 +103,11 @@ def events_of_split(*splits: str) -> frozenset[str]:
     return frozenset(event for split in splits for item in read_questions(split) for event in item.events)
 
 
+def events_to_fit_on() -> frozenset[str]:
+    """Those that only training questions are about: a question of dev or test may be about several events."""
+    return events_of_split("train") - events_of_split("dev", "test")
+
+
 def parallel(one: Told, other: Told, *, least: float = PARALLEL) -> list[tuple[int, int]]:
     """Positions of sentences that say the same in both: each other's nearest, near, and clearly ahead."""
     cosines = one.vectors @ other.vectors.T

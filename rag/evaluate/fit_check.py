@@ -20,7 +20,7 @@ import numpy as np
 
 from rag.ask import Chipdesk
 from rag.check import FEATURES, measure
-from rag.evaluate.corruptions import MAKERS, Kind, Told, events_of_split, parallel, recalling, told
+from rag.evaluate.corruptions import MAKERS, Kind, Told, events_to_fit_on, parallel, recalling, told
 from rag.evaluate.fit import Matrix, fit
 from rag.settings import load
 from rag.types import Evidence, Language
@@ -76,7 +76,7 @@ def _beginning(sentence: str) -> str | None:
 
 def matrices(desk: Chipdesk, progress: Callable[[str], None]) -> tuple[Matrix, Matrix, Matrix]:
     """Measurements (n, features + 1; the last column is the bias), labels (n,) and weights (n,)."""
-    stories = told(desk, events_of_split("train"))
+    stories = told(desk, events_to_fit_on())
     embedder = recalling(desk, stories)
     claims = [pair for pair in pairs(desk, stories) if pair[2]]
     texts = list(dict.fromkeys(text for text, *_ in claims))
