@@ -79,7 +79,8 @@ def answered(evidence: Sequence[Evidence]) -> float:
         return 0.0
     seen = signs(evidence)
     few = max(0.0, math.log(LOOKED_AT / max(FEW, len(evidence))))
-    return sigmoid(ANSWERED["bias"] + sum(ANSWERED[name] * seen[name] for name in SIGNS) + few)
+    known = STRANGE if evidence[0].features.get("strange") else 1.0
+    return known * sigmoid(ANSWERED["bias"] + sum(ANSWERED[name] * seen[name] for name in SIGNS) + few)
 
 
 def signs(evidence: Sequence[Evidence]) -> dict[str, float]:
