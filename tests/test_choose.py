@@ -196,13 +196,13 @@ def test_where_all_evidence_is_of_another_time_the_question_is_declined_for_that
     assert selected(evidence(support=0.1), period=MARCH).reason == "no_coverage"
 
 
-def test_a_sentence_that_corrects_the_question_declines_it_and_is_shown() -> None:
+def test_a_sentence_that_corrects_a_declined_question_is_shown() -> None:
     correcting = replace(evidence("R2 has not been released.", 0.1), corrects=CORRECTS + 0.1)
     found = selected(correcting, other("R2 is a model.", 0.2))
     assert found == Selection(((correcting,),), reason="false_premise")
 
 
-def test_a_well_supported_answer_is_not_declined_for_a_weaker_correction() -> None:
+def test_an_answer_is_not_declined_for_a_correction() -> None:
     best = evidence(support=CORRECTS + 0.2)
     correcting = replace(other("R2 has not been released.", 0.1), corrects=CORRECTS + 0.1)
     assert chosen(best, correcting)[0] == best
