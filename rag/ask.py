@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -339,9 +340,15 @@ class Chipdesk:
         told = {concept for language in LANGUAGES for concept in index.glossary.concepts(said, language)}
         selections, without = [whole], []
         for part in question.parts:
-            if part.concept in told or part.about.casefold() in said.casefold():
+            if part.concept in told or re.search(rf"(?<!\w){re.escape(part.about)}(?!\w)", said, re.IGNORECASE):
                 continue
-            own, vector = self.read(part.text, language=question.language, filters=question.filters, index=index)
+            own, vector = self.read(
+                part.text,
+                language=question.language,
+                filters=question.filters,
+                dates=question.period is not None,  # what the asker took back is taken back for the parts, too
+                index=index,
+            )
             selection = self._choose(own, self.evidence(own, vector, index=index))
             selections.append(selection)
             if selection.reason is not None:
@@ -350,7 +357,7 @@ class Chipdesk:
 
     def _answers_unfiltered(self, question: Question, vector: Vectors, index: Index) -> bool:
         evidence = self.evidence(replace(question, filters=Filters()), vector, index=index)
-        return answered(evidence) >= self.settings.support
+        return answered(evidence, len(evidence)) >= self.settings.support
 
     def check(self, text: str, evidence: Sequence[Evidence], *, question: Question) -> Checked:
         """A sentence of an answer against evidence. What the question names needs none."""

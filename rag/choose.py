@@ -67,7 +67,7 @@ def choose(
     *,
     most: int,
     least: float,
-    sure: Callable[[Sequence[Evidence]], float] = answered,
+    sure: Callable[[Sequence[Evidence], int], float] = answered,
 ) -> Selection:
     """The statements of an answer in the order they are told, or the reason why there is none.
 
@@ -79,11 +79,11 @@ def choose(
         evidence: best supported first.
         most: most statements.
         least: probability that there is an answer, below which the question is declined.
-        sure: tells that probability for the evidence that counts, best first.
+        sure: tells that probability for the evidence that counts, best first, and the number of sentences looked at.
     """
     timely = [item for item in evidence if _in_period(question, item)]
-    if sure(timely) < least:
-        if len(timely) < len(evidence) and sure(evidence) >= least:
+    if sure(timely, len(evidence)) < least:
+        if len(timely) < len(evidence) and sure(evidence, len(evidence)) >= least:
             return Selection((), reason="outside_filters")
         correcting = max(evidence, key=lambda item: item.corrects, default=None)
         if correcting and correcting.corrects >= CORRECTS:

@@ -45,7 +45,7 @@ _STANCES: Final[dict[Language, _Patterns]] = {
         ("says", True, r"laut|zufolge|nach (?:eigenen )?Angaben|unter Berufung auf|heißt es|hieß es|sagte?n?|schrieb(?:en)?|berichtete?n?|erklärte?n?|meldete?n?|behauptet\w*|schätzte?n?"),
         ("says", False, (
             r"(?:nach|den) (?:Worten|Darstellung|Ansicht|Einschätzung|Schätzung\w*|Berechnung\w*|Informationen|Bericht\w*|Aussage\w*)|\w*[Bb]ericht(?:e[ns]?|s)?|Insider\w*|schreibt|berichtet|erklärt|meldet|"
-            r"\\w*[Ss]chätzung(?:en)?|gemeldet|nannte?n?|nennt|genannt|kündigte\w*|angekündigt|\w*teilte\w*|mitgeteilt|bekannt|geschätzt\w*|gab(?:en)?|gibt|angegeben\w*|Angabe\w*|bezeichnet\w*|betont\w*|argumentiert\w*|warnt\w*|"
+            r"\w*[Ss]chätzung(?:en)?|gemeldet|nannte?n?|nennt|genannt|kündigte\w*|angekündigt|\w*teilte\w*|mitgeteilt|bekannt|geschätzt\w*|gab(?:en)?|gibt|angegeben\w*|Angabe\w*|bezeichnet\w*|betont\w*|argumentiert\w*|warnt\w*|"
             r"Warnung|prognostizier\w*|Prognosen?|rechnete\w*|gerechnet|versprach\w*|verspricht|versprochen|beschr[ie]+b\w*|\w*wertet\w*|urteilt\w*|zitier\w*|vermutet\w*|stellte\w*|sieht|sah|sahen|hält|hielt\w*|gilt|"
             r"gelten|galt|begründet\w*|bestätigt\w*|Quellen?|Analyst\w*|verw[ie]+s\w*|spr[aoi]ch\w*|vorhergesagt|zugesagt|zuzuschreiben|Vorwurf\w*|wirft|warf|räumte\w*|verlaute\w*|zu Protokoll|führt\w*|äußerte\w*"
         )),

@@ -69,16 +69,20 @@ def support(features: Mapping[str, float], weights: Mapping[str, float] = WEIGHT
     return known * sigmoid(weights["bias"] + sum(weights[name] * features[name] for name in FEATURES))
 
 
-def answered(evidence: Sequence[Evidence]) -> float:
-    """Probability that a question whose evidence this is, best first, has an answer in it, 0..1; 0 without evidence.
+def answered(evidence: Sequence[Evidence], among: int) -> float:
+    """Probability that a question has an answer in its evidence, 0..1; 0 without evidence.
 
     Where few sentences were looked at, fewer can look like an answer by chance: the odds that the best one is real are that
     much better. A reader's own article has a dozen, a corpus `LOOKED_AT`.
+
+    Args:
+        evidence: what counts, best first.
+        among: the number of sentences that were looked at, `evidence` among them.
     """
     if not evidence:
         return 0.0
     seen = signs(evidence)
-    few = max(0.0, math.log(LOOKED_AT / max(FEW, len(evidence))))
+    few = max(0.0, math.log(LOOKED_AT / max(FEW, among)))
     known = STRANGE if evidence[0].features.get("strange") else 1.0
     return known * sigmoid(ANSWERED["bias"] + sum(ANSWERED[name] * seen[name] for name in SIGNS) + few)
 

@@ -273,6 +273,28 @@ def test_an_answer_is_seen_growing_from_its_evidence(written: Chipdesk) -> None:
     assert declined.abstained
 
 
+# --- questions that compare ------------------------------------------------------------------------------------------
+
+
+def test_each_thing_compared_is_searched_for(desk: Chipdesk) -> None:
+    answer = desk.ask("H20 vs H200: what rule for exports to China?")
+    assert {"2025-04-15-h20-export-licence", "2026-01-13-bis-h200-case-by-case"} <= {c.event for c in answer.citations}
+    assert_exact(desk, answer)
+
+
+def test_what_nothing_is_found_on_is_named(desk: Chipdesk) -> None:
+    answer = desk.ask("Compare the H20 and the Q9X: what rule for exports to China?")
+    assert not answer.abstained
+    assert "Nothing found on: Q9X." in answer.notes
+
+
+def test_a_time_that_is_taken_back_is_taken_back_for_the_parts(desk: Chipdesk) -> None:
+    text = "In May 2024, H20 vs H200: what rule for exports to China?"
+    events = {c.event for c in desk.ask(text, dates=False).citations}
+    assert {"2025-04-15-h20-export-licence", "2026-01-13-bis-h200-case-by-case"} <= events
+    assert not {"2025-04-15-h20-export-licence"} & {c.event for c in desk.ask(text).citations}
+
+
 # --- an index that changes -------------------------------------------------------------------------------------------
 
 

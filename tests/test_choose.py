@@ -24,8 +24,9 @@ def selected(
     return choose(asked, ranked, most=most, least=least, sure=best_support)
 
 
-def best_support(ranked: Sequence[Evidence]) -> float:
+def best_support(ranked: Sequence[Evidence], among: int) -> float:
     """Stands in for the fitted model, so that the tests say which evidence is enough."""
+    assert among >= len(ranked)
     return ranked[0].support if ranked else 0.0
 
 

@@ -33,17 +33,23 @@ def test_a_question_about_something_unknown_has_hardly_any_support() -> None:
 
 
 def test_nothing_answers_without_evidence() -> None:
-    assert answered([]) == 0
+    assert answered([], 0) == 0
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-12, 1.0])
 def test_the_edges_of_probability_are_measured_too(size: float) -> None:
     one = ranked((size, 0.0, size))
     assert signs(one).keys() == set(SIGNS)
-    assert 0 <= answered(one) <= 1
+    assert 0 <= answered(one, 1) <= 1
 
 
 def test_more_support_and_a_surer_reader_make_an_answer_likelier() -> None:
     near_miss = ranked((0.05, -1.0, 0.05), (0.04, -1.2, 0.04))
     clear = ranked((0.7, 1.0, 0.8), (0.2, -0.5, 0.1))
-    assert answered(clear) > answered(near_miss)
+    assert answered(clear, 48) > answered(near_miss, 48)
+
+
+def test_the_best_of_few_sentences_is_likelier_an_answer() -> None:
+    one = ranked((0.05, -1.0, 0.05))
+    assert answered(one, 12) > answered(one, 48) == answered(one, 500)
+    assert answered(one, 1) == answered(one, 12)
