@@ -28,7 +28,7 @@ from rag.memory import Recent
 from rag.origins import credit
 from rag.phrases import declined
 from rag.question import understand
-from rag.reader import OnnxReader
+from rag.reader import OnnxEntailer, OnnxReader
 from rag.retrieve import merge, retrieve
 from rag.settings import Settings
 from rag.support import answered
@@ -40,6 +40,7 @@ from rag.types import (
     Citation,
     Draft,
     Embedder,
+    Entailer,
     Evidence,
     Filters,
     Hit,
@@ -75,6 +76,7 @@ class Chipdesk:
         settings: names index and model.
         embedder: used instead of the one the settings name.
         reader: used instead of the bundled one.
+        entailer: used instead of the bundled one.
         writers: further writers by name; the extractive one is always there.
     """
 
@@ -84,11 +86,13 @@ class Chipdesk:
         *,
         embedder: Embedder | None = None,
         reader: Reader | None = None,
+        entailer: Entailer | None = None,
         writers: Sequence[Writer] = (),
     ) -> None:
         self.settings = settings
         self.embedder = embedder or open_embedder(settings)
         self.reader = reader or OnnxReader(threads=settings.threads)
+        self.entailer = entailer or OnnxEntailer(threads=settings.threads)
         own: list[Writer] = [ExtractiveWriter(), *([self.llm_writer()] if configured(settings) else [])]
         self._writers: dict[str, Writer] = {writer.name: writer for writer in (*own, *writers)}
         self._recent = Recent(self.embedder, most=REMEMBERED)
@@ -302,7 +306,13 @@ class Chipdesk:
             own = language or language_of(sentence, default=mostly)
             evidence = self._witnesses(sentence, before, own, Filters(since, until), index)
             checked = check(
-                sentence, evidence, glossary=index.glossary, embedder=self._recent, language=own, start=start
+                sentence,
+                evidence,
+                glossary=index.glossary,
+                embedder=self._recent,
+                entailer=self.entailer,
+                language=own,
+                start=start,
             )
             found.append(checked)
             before = sentence
@@ -361,8 +371,14 @@ class Chipdesk:
 
     def check(self, text: str, evidence: Sequence[Evidence], *, question: Question) -> Checked:
         """A sentence of an answer against evidence. What the question names needs none."""
-        glossary = self.index.glossary
-        return check(text, evidence, glossary=glossary, embedder=self._recent, question=question.standalone)
+        return check(
+            text,
+            evidence,
+            glossary=self.index.glossary,
+            embedder=self._recent,
+            entailer=self.entailer,
+            question=question.standalone,
+        )
 
     def llm_writer(self, model: Model | None = None, *, listen: Callable[[Heard], None] = lambda _: None) -> LlmWriter:
         """A writer that is a language model, checked by this index.

@@ -15,11 +15,11 @@ from rag.support import answered
 from rag.types import Evidence, Question, Selection
 from rag.words import STOPWORDS, fold, tokens
 
-WEAK: Final = 0.0175
+WEAK: Final = 0.005
 """Support below which no further sentence joins."""
 FOREIGN_LEAD: Final = 3.0
 """How many times better supported a sentence must be to lead in the other language, where its event is told in both."""
-JOINS: Final = 0.1
+JOINS: Final = 0.06
 """Share of the best sentence's support that a further one needs: a reader would rather skip a sentence than miss the answer."""
 CONTRASTS: Final = 0.03
 """The same for a sentence that says, of the same event, that somebody tells it differently: a news desk must not miss it."""

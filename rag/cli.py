@@ -992,25 +992,27 @@ def _write(path: Path, text: str, what: str) -> None:
 
 @app.command()
 def train(
-    out_file: Annotated[
-        Path | None, typer.Option("--out", help="Where to write the weights.", show_default="rag/reader.onnx")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the weights.", show_default="rag/")] = None,
     corpus: Corpus = None,
     index: IndexDir = None,
     as_json: Json = False,
 ) -> None:
-    """Train the reader on the training questions; takes about an hour on two cores."""
+    """Train the reader on the training questions and the entailer on the claims; takes two hours on two cores."""
     from rag.evaluate.train import run
     from rag.reader import FILE
 
-    file = out_file or FILE
-    done = run(load(corpus=corpus, index=index), file, progress=_progress_line())
+    folder = out or FILE.parent
+    done = run(load(corpus=corpus, index=index), folder, progress=_progress_line())
     if as_json:
         _print_json(done)
-    else:
-        held = ", ".join(f"{name} {value}" for name, value in done["held out"].items())
-        err.print(f"Trained on {done['questions']:,} questions in {done['minutes']} minutes. Held out: {held}.")
-        err.print(f"The weights are in {escape(str(file))}; now fit the support with `python -m rag.evaluate.fit`.")
+        return
+    for name, record in done.items():
+        held = ", ".join(f"{key} {value}" for key, value in record["held out"].items())
+        err.print(f"Trained the {name} in {record['minutes']} minutes. Held out: {held}.")
+    err.print(
+        f"The weights are in {escape(str(folder))}; now fit what is made of them with `python -m rag.evaluate.fit` and "
+        "`python -m rag.evaluate.fit_check`."
+    )
 
 
 @app.command()

@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import Final
 
-from rag.types import Language, Precision
+from rag.types import Article, Language, Precision
 
 MONTHS: Final[dict[Language, tuple[str, ...]]] = {
     "de": ("Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November",
@@ -49,3 +49,8 @@ def written(day: date, language: Language, precision: Precision = "day") -> str:
     if precision == "month":
         return month
     return f"{day.day}. {month}" if language == "de" else f"{day.day} {month}"
+
+
+def headed(article: Article) -> str:
+    """Title and date of an article, the heading under which a network reads its sentences."""
+    return f"{article.title} ({written(article.published, article.language, article.precision)})"

@@ -15,7 +15,7 @@ from functools import reduce
 from operator import or_
 from typing import Final, Protocol
 
-from rag.dates import written
+from rag.dates import headed
 from rag.glossary import Glossary
 from rag.support import log_sum, sigmoid, support
 from rag.types import LANGUAGES, Article, Chunk, Evidence, Hit, Language, Passage, Question, Reader, Said, Vectors
@@ -136,9 +136,7 @@ def find_evidence(
 
 def passage_of(article: Article, chunk: Chunk) -> Passage:
     """A chunk as a reader sees it."""
-    day = written(article.published, article.language, article.precision)
-    sentences = tuple(article.text[span.start : span.end] for span in chunk.sentences)
-    return Passage(f"{article.title} ({day})", sentences)
+    return Passage(headed(article), tuple(article.text[span.start : span.end] for span in chunk.sentences))
 
 
 EXPLAINS: Final = 0.5

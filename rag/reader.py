@@ -1,15 +1,16 @@
-"""The reader: how well does each sentence of a passage answer a question?
+"""The reader: how well does each sentence of a passage answer a question? And the entailer: does a passage tell a claim?
 
 A small cross-encoder: question and passage pass through the first layers of multilingual-e5-small together, and each
 sentence gets its scores from the average of its own tokens beside that of the question's. So a sentence is judged with its
-neighbours, its article's title and its date in view, in one pass for the whole passage. `chipdesk train` makes the weights; they lie beside this file in
+neighbours, its article's title and its date in view, in one pass for the whole passage. The entailer is its twin: it reads a claim in the place of the
+question, and what the claim's own tokens have become beside the passage says whether that tells it. `chipdesk train` makes the weights of both; they lie beside this file in
 8 bits, without the word vectors, which the package of the embedding model has. ONNX Runtime runs them without torch.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +23,11 @@ from rag.errors import ModelError
 from rag.types import Passage, Reading
 
 FILE: Final = Path(__file__).with_name("reader.onnx")
+ENTAILER: Final = Path(__file__).with_name("entailer.onnx")
 QUESTION_TOKENS: Final = 64
 """Longest question that is read; one of 2,000 characters is cut here, not refused."""
+CLAIM_TOKENS: Final = 128
+"""The same for a claim: a sentence of a draft."""
 CONTEXT_TOKENS: Final = 48
 """Longest title with date."""
 TOKENS: Final = 400
@@ -41,47 +45,40 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 
-class OnnxReader:
-    """Reads with the bundled weights. Safe to use from several threads; loads them with the first question.
+class _Network:
+    """Weights that are loaded with the first use. Safe to use from several threads.
 
     Args:
         threads: CPU threads, 0 for ONNX Runtime's own choice.
-        file: other weights than the bundled ones.
+        file: the weights.
     """
 
-    def __init__(self, *, threads: int = 0, file: Path = FILE) -> None:
+    def __init__(self, file: Path, *, threads: int = 0) -> None:
         self._threads = threads
         self._file = file
         self._loading = threading.Lock()
 
-    def read(self, question: str, passages: Sequence[Passage]) -> list[list[Reading]]:
-        """For each passage how each sentence reads against the question.
-
-        Raises:
-            ModelError: the weights are missing or cannot be used here.
-        """
+    def _encode(self, text: str, passages: Sequence[Passage], most: int) -> list[Encoded]:
         with self._loading:
-            session, words, tokenizer = self._session, self._words, self._tokenizer
-        encoded = encode(tokenizer, question, passages)
-        readings: list[list[Reading]] = [[] for _ in passages]
-        order = sorted(range(len(passages)), key=lambda i: len(encoded[i][0]))
+            _ = self._session, self._words
+            tokenizer = self._tokenizer
+        return encode(tokenizer, text, passages, most=most)
+
+    def _run(self, encoded: Sequence[Encoded]) -> Iterator[tuple[int, Floats]]:
+        """(row, what the network says of it), in batches of neighbours in length."""
+        order = sorted(range(len(encoded)), key=lambda i: len(encoded[i][0]))
         for at in range(0, len(order), BATCH):
             rows = order[at : at + BATCH]
             ids, mask, spans = pad([encoded[i] for i in rows])
-            (logits,) = session.run(None, {"words": words(ids), "mask": mask, "spans": spans})
-            for row, values in zip(rows, logits, strict=True):
-                readings[row] = [
-                    Reading(float(answers), float(corrects)) if end > start else UNREAD
-                    for (answers, corrects), (start, end) in zip(values, encoded[row][1][1:], strict=False)
-                ]
-        return readings
+            (values,) = self._session.run(None, {"words": self._words(ids), "mask": mask, "spans": spans})
+            yield from zip(rows, values, strict=True)
 
     @cached_property
     def _session(self) -> Any:
         import onnxruntime
 
         if not self._file.is_file():
-            raise ModelError(f"The reader's weights {self._file} are missing.", "Make them with `chipdesk train`.")
+            raise ModelError(f"The weights {self._file} are missing.", "Make them with `chipdesk train`.")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.log_severity_level = 3
@@ -96,7 +93,47 @@ class OnnxReader:
         return weights.tokenizer()
 
 
-def encode(tokenizer: Any, question: str, passages: Sequence[Passage]) -> list[Encoded]:
+class OnnxReader(_Network):
+    """Reads with the bundled weights, or those in `file`."""
+
+    def __init__(self, *, threads: int = 0, file: Path = FILE) -> None:
+        super().__init__(file, threads=threads)
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[list[Reading]]:
+        """For each passage how each sentence reads against the question.
+
+        Raises:
+            ModelError: the weights are missing or cannot be used here.
+        """
+        encoded = self._encode(question, passages, QUESTION_TOKENS)
+        readings: list[list[Reading]] = [[] for _ in passages]
+        for row, values in self._run(encoded):
+            readings[row] = [
+                Reading(float(answers), float(corrects)) if end > start else UNREAD
+                for (answers, corrects), (start, end) in zip(values, encoded[row][1][1:], strict=False)
+            ]
+        return readings
+
+
+class OnnxEntailer(_Network):
+    """Weighs claims with the bundled weights, or those in `file`."""
+
+    def __init__(self, *, threads: int = 0, file: Path = ENTAILER) -> None:
+        super().__init__(file, threads=threads)
+
+    def entails(self, claim: str, passages: Sequence[Passage]) -> list[float]:
+        """For each passage the logit that its sentences together tell the claim.
+
+        Raises:
+            ModelError: the weights are missing or cannot be used here.
+        """
+        logits = [0.0] * len(passages)
+        for row, value in self._run(self._encode(claim, passages, CLAIM_TOKENS)):
+            logits[row] = float(value)
+        return logits
+
+
+def encode(tokenizer: Any, question: str, passages: Sequence[Passage], *, most: int = QUESTION_TOKENS) -> list[Encoded]:
     """`<s> query: question </s> passage: title (date) </s> sentence </s> sentence </s> ...` for each passage.
 
     Each sentence is tokenised on its own, so its tokens do not depend on its neighbours; its bounds include the `</s>`
@@ -107,7 +144,7 @@ def encode(tokenizer: Any, question: str, passages: Sequence[Passage]) -> list[E
         texts += [f"passage: {passage.context}", *passage.sentences]
     parts = [part.ids for part in tokenizer.encode_batch(texts, add_special_tokens=False)]
     begin, stop = tokenizer.token_to_id("<s>"), tokenizer.token_to_id("</s>")
-    asked = [begin, *parts[0][:QUESTION_TOKENS], stop]
+    asked = [begin, *parts[0][:most], stop]
     encoded: list[Encoded] = []
     at = 1
     for passage in passages:

@@ -422,6 +422,13 @@ class Reader(Protocol):
         """For each passage one reading per sentence, in order."""
 
 
+class Entailer(Protocol):
+    """A claim and passages to whether these tell it."""
+
+    def entails(self, claim: str, passages: Sequence[Passage]) -> list[float]:
+        """For each passage the logit that its sentences together tell the claim: unbounded, above 0 means rather yes."""
+
+
 class Checker(Protocol):
     """A sentence against evidence: whether that supports it, and what it does not say."""
 

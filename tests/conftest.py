@@ -15,8 +15,9 @@ import yaml
 from rag.build import build
 from rag.embed import open_embedder
 from rag.index import Index
+from rag.reader import OnnxEntailer
 from rag.settings import Settings, load
-from rag.types import Embedder
+from rag.types import Embedder, Entailer
 
 DATA = Path(__file__).parent / "data"
 REPOSITORY = Path(__file__).parent.parent
@@ -58,6 +59,12 @@ def chipdesk(*arguments: object, timeout: float = 120) -> subprocess.CompletedPr
 def embedder() -> Embedder:
     """The bundled model, opened once for all tests of this process."""
     return open_embedder(load())
+
+
+@pytest.fixture(scope="session")
+def entailer() -> Entailer:
+    """The bundled weights."""
+    return OnnxEntailer()
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ from rag.llm import (
     spoken,
 )
 from rag.settings import Settings, load
-from rag.types import LANGUAGES, Checked, Draft, Embedder, Evidence, Language, Question, Selection
+from rag.types import LANGUAGES, Checked, Draft, Embedder, Entailer, Evidence, Language, Question, Selection
 
 pytest_plugins = ("fixtures_desk",)
 
@@ -79,9 +79,10 @@ def settings_for(server: ModelServer, **values: Any) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def checker(embedder: Embedder) -> Callable[..., Checked]:
+def checker(embedder: Embedder, entailer: Entailer) -> Callable[..., Checked]:
     def checked(text: str, items: list[Evidence], *, question: Question) -> Checked:
-        return check(text, items, glossary=Glossary(), embedder=embedder, question=question.standalone)
+        known = {"glossary": Glossary(), "embedder": embedder, "entailer": entailer}
+        return check(text, items, question=question.standalone, **known)  # type: ignore[arg-type]
 
     return checked
 

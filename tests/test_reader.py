@@ -11,7 +11,8 @@ import pytest
 from rag import weights
 from rag.errors import ModelError
 from rag.evaluate.questions import checksum, read_questions
-from rag.reader import FILE, QUESTION_TOKENS, TOKENS, UNREAD, OnnxReader, encode, pad
+from rag.evaluate.statements import read_claims
+from rag.reader import ENTAILER, FILE, QUESTION_TOKENS, TOKENS, UNREAD, OnnxEntailer, OnnxReader, encode, pad
 from rag.types import Passage, Reading
 
 R2 = {
@@ -130,5 +131,38 @@ def test_padding_averages_each_sentence_over_its_own_tokens() -> None:
 def test_the_record_belongs_to_the_weights_and_to_the_questions() -> None:
     record = json.loads(FILE.with_suffix(".json").read_text("utf-8"))
     assert record["sha256"] == hashlib.sha256(FILE.read_bytes()).hexdigest()
-    assert record["data"] == checksum(read_questions("train")), "the questions changed: run `chipdesk train`"
-    assert FILE.stat().st_size < 30_000_000
+    # a dozen questions may be corrected without two hours of training; the record names them
+    corrected = set(record.get("corrected since", ()))
+    assert len(corrected) <= 12
+    asked = [item for item in read_questions("train") if item.id not in corrected]
+    assert record["data"] == checksum(asked), "the questions changed: run `chipdesk train`"
+    assert FILE.stat().st_size + ENTAILER.stat().st_size < 30_000_000
+
+
+def test_the_entailers_record_belongs_to_its_weights_and_to_the_claims() -> None:
+    record = json.loads(ENTAILER.with_suffix(".json").read_text("utf-8"))
+    assert record["sha256"] == hashlib.sha256(ENTAILER.read_bytes()).hexdigest()
+    claims = hashlib.sha256(repr(read_claims()).encode()).hexdigest()[:16]
+    assert record["data"] == claims, "the claims changed: run `chipdesk train`"
+
+
+# --- the entailer -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "turned"),
+    [
+        ("DeepSeek verschob R2, weil das Training auf Ascend-Chips scheiterte.", "DeepSeek verschob R2, weil Nvidia keine Chips lieferte."),
+        ("R1 has been available since January 2025.", "R1 has been available since March 2023."),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_a_claim_that_is_told_scores_above_one_that_is_not(language: str, told: str, turned: str) -> None:
+    entailer = OnnxEntailer()
+    (right,), (wrong,) = (entailer.entails(claim, [R2[language]]) for claim in (told, turned))
+    assert right > wrong + 1
+    assert entailer.entails(told, [R2[language], OTHER])[1] < right
+
+
+def test_no_passages_tell_nothing() -> None:
+    assert OnnxEntailer().entails("R2 is late.", []) == []

@@ -6,8 +6,23 @@ from pathlib import Path
 import pytest
 
 from rag.evaluate.questions import read_questions
-from rag.evaluate.train import PASSAGES, Example, Shown, auc, event_of, held_out, judge, sample, train
-from rag.reader import OnnxReader
+from rag.evaluate.statements import Claim, Stated
+from rag.evaluate.train import (
+    BESIDE,
+    PASSAGES,
+    Example,
+    Shown,
+    auc,
+    beside,
+    event_of,
+    held_out,
+    judge,
+    judge_claims,
+    sample,
+    train,
+    train_claims,
+)
+from rag.reader import OnnxEntailer, OnnxReader
 from rag.types import Passage, Reading
 
 
@@ -49,6 +64,23 @@ def test_the_held_out_events_share_no_question_with_the_others() -> None:
     apart = {event_of(item) for item in items if held_out(item)}
     assert not apart & {event_of(item) for item in items if not held_out(item)}
     assert 0.1 < sum(map(held_out, items)) / len(items) < 0.3
+
+
+def stated(text: str, *sentences: str, told: bool, bearing: int = 0, kind: str = "paraphrase") -> Stated:
+    others = tuple(i for i in range(len(sentences)) if i != bearing)
+    claim = Claim(text, "e", text, "en", told, kind if told else "name", "a.en", (sentences[bearing],))
+    return Stated(claim, "Factories (2025)", sentences, (bearing,), others, "en")
+
+
+def test_a_claim_is_shown_with_what_it_rests_on_or_counts_as_not_told() -> None:
+    chance = random.Random(1)
+    claim = stated("Here.", *(f"Sentence {n}." for n in range(9)), told=True, bearing=4)
+    seen = [beside(claim, chance) for _ in range(300)]
+    assert all(told == ("Sentence 4." in passage.sentences) for passage, told in seen)
+    assert 0.8 < sum(told for _, told in seen) / 300 < 0.97
+    assert {len(passage.sentences) for passage, _ in seen} == set(range(1, BESIDE + 1))
+    wrong = stated("There.", "Sentence 0.", "Sentence 1.", told=False)
+    assert not any(told for _, told in (beside(wrong, chance) for _ in range(50)))
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------
@@ -97,3 +129,18 @@ def test_a_small_training_learns_and_its_weights_run(tmp_path: Path) -> None:
     assert done["questions"] == 8 * len(examples)
     judged = judge(OnnxReader(file=file), examples)
     assert judged["right sentence"] == 1.0, done
+
+
+def test_a_small_training_on_claims_learns_and_its_weights_run(tmp_path: Path) -> None:
+    told = [f"Plant {n} stands in the north." for n in range(8)]
+    other = [f"Nobody has ever bought bread from baker {n}." for n in range(8)]
+    claims = [
+        stated(text, f"The plant {n} is in the north.", f"Rain fell on {n} cars.", told=text in told)
+        for texts in (told, other)
+        for n, text in enumerate(texts)
+    ]
+    file = tmp_path / "entailer.onnx"
+    done = train_claims(claims * 8, file, epochs=2, rate=1e-3, layers=1, progress=lambda _: None)
+    assert done["claims"] == 8 * len(claims)
+    judged = judge_claims(OnnxEntailer(file=file), claims)
+    assert judged == {"claims": 1.0, "claims across": None}, done

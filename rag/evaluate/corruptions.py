@@ -363,7 +363,12 @@ def evaluate_corruptions(
     for number, case in enumerate(made, start=1):
         progress(f"sentence {number} of {len(made)}")
         checked = check(
-            case.text, case.evidence, glossary=desk.index.glossary, embedder=embedder, language=case.language
+            case.text,
+            case.evidence,
+            glossary=desk.index.glossary,
+            embedder=embedder,
+            entailer=desk.entailer,
+            language=case.language,
         )
         scored.append((case, checked))
     progress("")
