@@ -122,11 +122,7 @@ def measure(
         cosines = [float(value) for value in vectors[1:] @ vectors[0]]
     claim = _Claim(text, own, glossary)
     ranked = sorted(zip(told, cosines, strict=True), key=lambda pair: -_nearness(claim, *pair))
-    entailed = 0.0
-    if ranked:
-        passage = Passage(headed(ranked[0][0].item.article), tuple(each.text for each, _ in ranked[:READ]))
-        (entailed,) = entailer.entails(text, [passage])
-    return Comparison(claim, ranked[:JOINT], entailed, glossary, question)
+    return Comparison(claim, ranked[:READ], glossary, entailer, question)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,11 +186,15 @@ class Comparison:
     """A claim beside what is told, the nearest first, with the cosine of each."""
 
     claim: _Claim
-    told: Sequence[tuple[_Told, float]]
-    entailed: float
-    """The entailer's logit."""
+    near: Sequence[tuple[_Told, float]]
     glossary: Glossary
+    entailer: Entailer
     question: str
+
+    @property
+    def told(self) -> Sequence[tuple[_Told, float]]:
+        """What the claim may rest on."""
+        return self.near[:JOINT]
 
     def judged(self, start: int = 0) -> Checked:
         """The verdict."""
@@ -202,7 +202,7 @@ class Comparison:
         if not self.told:
             return Checked(text, start, start + len(text), "unsupported", 0.0, (), ())
         score, problems = self.score, self.problems
-        borne_out = score >= SUPPORTED and self.entailed >= VETO and not problems
+        borne_out = score >= SUPPORTED and not problems and self.entailed >= VETO  # the dearest question last
         verdict: Verdict = "supported" if borne_out else "unsupported"
         if any(p.kind == "quote" and p.expected for p in problems):
             verdict = "quote_altered"
@@ -217,6 +217,13 @@ class Comparison:
             if self.topical >= TOPICAL and _nearness(self.claim, told, cosine) >= nearest_by - ALSO
         )
         return Checked(text, start, start + len(text), verdict, round(score, 4), tuple(problems), shown)
+
+    @cached_property
+    def entailed(self) -> float:
+        """The entailer's logit: whether what is near tells the claim."""
+        passage = Passage(headed(self.near[0][0].item.article), tuple(told.text for told, _ in self.near))
+        (logit,) = self.entailer.entails(self.claim.text, [passage])
+        return logit
 
     @property
     def score(self) -> float:

@@ -1,10 +1,11 @@
 """The reader: how well does each sentence of a passage answer a question? And the entailer: does a passage tell a claim?
 
 A small cross-encoder: question and passage pass through the first layers of multilingual-e5-small together, and each
-sentence gets its scores from the average of its own tokens beside that of the question's. So a sentence is judged with its
-neighbours, its article's title and its date in view, in one pass for the whole passage. The entailer is its twin: it reads a claim in the place of the
-question, and what the claim's own tokens have become beside the passage says whether that tells it. `chipdesk train` makes the weights of both; they lie beside this file in
-8 bits, without the word vectors, which the package of the embedding model has. ONNX Runtime runs them without torch.
+sentence gets its scores from a weighted average of its own tokens beside that of the question's. So a sentence is judged
+with its neighbours, its article's title and its date in view, in one pass for the whole passage. The entailer is its twin:
+it reads a claim in the place of the question, and what the claim's own tokens have become beside the passage says whether
+that tells it. `chipdesk train` makes the weights of both; they lie beside this file in 8 bits, without the word vectors,
+which the package of the embedding model has. ONNX Runtime runs them without torch.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class _Network:
 
     def _encode(self, text: str, passages: Sequence[Passage], most: int) -> list[Encoded]:
         with self._loading:
-            _ = self._session, self._words
+            _ = self._session, self._words  # made once, whoever comes first
             tokenizer = self._tokenizer
         return encode(tokenizer, text, passages, most=most)
 

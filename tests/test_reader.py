@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from pathlib import Path
 from threading import Thread
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 
 from rag import weights
 from rag.errors import ModelError
@@ -144,6 +146,13 @@ def test_the_entailers_record_belongs_to_its_weights_and_to_the_claims() -> None
     assert record["sha256"] == hashlib.sha256(ENTAILER.read_bytes()).hexdigest()
     claims = hashlib.sha256(repr(read_claims()).encode()).hexdigest()[:16]
     assert record["data"] == claims, "the claims changed: run `chipdesk train`"
+
+
+def test_a_wheel_takes_both_along() -> None:
+    packed = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"][
+        "rag"
+    ]
+    assert {file.with_suffix(end).name for file in (FILE, ENTAILER) for end in (".onnx", ".json")} <= set(packed)
 
 
 # --- the entailer -----------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -182,18 +183,9 @@ def train(
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     """Train the reader on `examples` and write its 8-bit weights to `file`; returns what was done, for the record."""
-    chance = random.Random(SEED)  # noqa: S311 - sampling, not secrets
-    tokenizer = weights.tokenizer()
-
-    def losses(model: Any, words: Any) -> Iterator[Any]:
-        for _ in range(epochs):
-            order = list(examples)
-            chance.shuffle(order)
-            for at in range(0, len(order), BATCH):
-                yield _loss(model, words, tokenizer, order[at : at + BATCH], chance)
-
+    batches = partial(_batches, examples, BATCH, epochs)
     steps = epochs * math.ceil(len(examples) / BATCH)
-    done = _optimise(start(layers, "reader"), losses, steps, rate, file, progress)
+    done = _optimise(start(layers, "reader"), _loss, batches, steps, rate, file, progress)
     return {"questions": len(examples), "layers": layers, "epochs": epochs, "rate": rate, "seed": SEED} | done
 
 
@@ -201,43 +193,49 @@ def train_claims(
     claims: Sequence[Stated],
     file: Path,
     *,
-    epochs: int = EPOCHS,
+    epochs: int = EPOCHS_CLAIMS,
     rate: float = RATE,
     layers: int = LAYERS,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     """Train the entailer on `claims` and write its 8-bit weights to `file`; returns what was done, for the record."""
-    chance = random.Random(SEED)  # noqa: S311 - sampling, not secrets
-    tokenizer = weights.tokenizer()
-
-    def losses(model: Any, words: Any) -> Iterator[Any]:
-        for _ in range(epochs):
-            order = list(claims)
-            chance.shuffle(order)
-            for at in range(0, len(order), CLAIMS):
-                yield _claims_loss(model, words, tokenizer, order[at : at + CLAIMS], chance)
-
+    batches = partial(_batches, claims, CLAIMS, epochs)
     steps = epochs * math.ceil(len(claims) / CLAIMS)
-    done = _optimise(start(layers, "entailer"), losses, steps, rate, file, progress)
+    done = _optimise(start(layers, "entailer"), _claims_loss, batches, steps, rate, file, progress)
     return {"claims": len(claims), "layers": layers, "epochs": epochs, "rate": rate, "seed": SEED} | done
+
+
+def _batches(data: Sequence[Any], size: int, epochs: int, chance: random.Random) -> Iterator[Sequence[Any]]:
+    """Everything in another order in each epoch."""
+    for _ in range(epochs):
+        order = list(data)
+        chance.shuffle(order)
+        for at in range(0, len(order), size):
+            yield order[at : at + size]
 
 
 def _optimise(
     model: Any,
-    losses: Callable[[Any, Any], Iterator[Any]],
+    loss_of: Callable[[Any, Any, Any, Sequence[Any], random.Random], Any],
+    batches: Callable[[random.Random], Iterator[Sequence[Any]]],
     steps: int,
     rate: float,
     file: Path,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Follow the losses, one step each, and write the weights. A GPU is used where there is one; what comes out differs a
-    little from a processor's.
+    """Descend the loss of each batch, one step each, and write the weights. A GPU is used where there is one; what comes out
+    differs a little from a processor's.
 
     Args:
         model: from `start`.
-        losses: told the model and the table of word vectors, makes the loss of each step.
+        loss_of: the loss of the model with the table of word vectors and the tokenizer on a batch.
+        batches: all of them, in an order by chance.
+        steps: their number.
     """
     import torch
+
+    chance = random.Random(SEED)  # noqa: S311 - sampling, not secrets
+    tokenizer = weights.tokenizer()
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = model.to(device)
@@ -259,7 +257,8 @@ def _optimise(
     )
     started = time.monotonic()
     smooth = None
-    for step, loss in enumerate(losses(twin, words), start=1):
+    for step, batch in enumerate(batches(chance), start=1):
+        loss = loss_of(twin, words, tokenizer, batch, chance)
         loss.backward()
         for own, other in pairs:
             own.grad, other.grad = other.grad.float(), None
@@ -545,7 +544,6 @@ def run_entailer(desk: Chipdesk, file: Path, progress: Callable[[str], None]) ->
     done = train_claims(
         [*(each for each in shown if each.claim.kind != BY_RULE), *by_rule],
         file,
-        epochs=EPOCHS_CLAIMS,
         progress=progress,
     )
     progress("judging the entailer on the claims held out")
