@@ -62,7 +62,16 @@ HEAD: Final = """
 <script>
 // a long answer is read from its beginning: what was asked goes to the top, the evidence waits below
 let chipdeskShown = 0;
+// each further sentence brings the cards anew: those that are being read stay open
+const chipdeskOpen = new Set();
+document.addEventListener("toggle", ({target}) => {
+  if (target.matches("#chat details.card")) chipdeskOpen[target.open ? "add" : "delete"](target.id);
+}, true);
 new MutationObserver(() => {
+  for (const id of chipdeskOpen) {
+    const card = document.getElementById(id);
+    if (card) card.open = true;
+  }
   const messages = document.querySelectorAll("#chat .asked, #chat .reply").length;
   if (messages === chipdeskShown) return;
   chipdeskShown = messages;

@@ -55,6 +55,10 @@ CSS: Final = """
 .item .article p { margin: .6rem 0; }
 """
 
+HOLD: Final = "(wanted) => { document.getElementById('judging').inert = true; return wanted; }"
+"""Until the chosen article is there, nobody types into the fields of the one before."""
+RELEASE: Final = "() => { document.getElementById('judging').inert = false; }"
+
 
 def create_curator(desk: Chipdesk, i18n: gr.I18n, chat: str) -> gr.Blocks:
     """The page as Gradio blocks.
@@ -98,8 +102,10 @@ def create_curator(desk: Chipdesk, i18n: gr.I18n, chat: str) -> gr.Blocks:
                     reject = gr.Button(i18n("reject"), variant="stop", scale=1, min_width=100, elem_id="reject")
         empty = gr.HTML(elem_id="empty", padding=False)
 
+        # the item that the fields show, which for a moment may be another one than that chosen in the list
+        current = gr.State("")
         fields = [title, published, language, topics, entities]
-        view = [tabs, waiting, judging, empty, shown, *fields]
+        view = [tabs, waiting, judging, empty, shown, current, *fields]
 
         def look(wanted: str | None, request: gr.Request) -> list[Any]:
             """The page as the inbox is now, with this item chosen if it is still there."""
@@ -116,6 +122,7 @@ def create_curator(desk: Chipdesk, i18n: gr.I18n, chat: str) -> gr.Blocks:
                 gr.Column(visible=chosen is not None),
                 "" if chosen else item_html(None, spoken),
                 item_html(chosen, spoken) if chosen else "",
+                chosen.article.id if chosen else "",
                 *_fields(chosen),
             ]
 
@@ -175,12 +182,12 @@ def create_curator(desk: Chipdesk, i18n: gr.I18n, chat: str) -> gr.Blocks:
         alone: dict[str, Any] = quiet | {"concurrency_limit": 1, "concurrency_id": "curate"}
         page.load(look_around, waiting, [told, *view], **quiet)
         again.click(look_around, waiting, [told, *view], **quiet)
-        waiting.input(look, waiting, view, **quiet)
-        save.click(change, [waiting, *fields], [told, *view], **alone)
+        waiting.input(look, waiting, view, js=HOLD, **quiet).then(None, js=RELEASE)
+        save.click(change, [current, *fields], [told, *view], **alone)
         accept.click(
-            take, [waiting, *fields], [told, *view], **alone | {"show_progress": "full", "show_progress_on": told}
+            take, [current, *fields], [told, *view], **alone | {"show_progress": "full", "show_progress_on": told}
         )
-        reject.click(turn_down, [waiting, reason], [told, reason, *view], **alone)
+        reject.click(turn_down, [current, reason], [told, reason, *view], **alone)
     return page
 
 

@@ -198,6 +198,20 @@ def test_a_conversation_keeps_its_replies_and_their_cards_apart(visit: Visit) ->
     expect(visit.box).to_have_value("")
 
 
+def test_a_card_that_is_read_stays_open_when_its_reply_comes_anew(visit: Visit) -> None:
+    reply = visit.ask("Why was R2 delayed?")
+    card = reply.locator("details.card").first
+    card.locator("summary").click()
+    expect(card).to_have_attribute("open", "")
+    # what the next written sentence does
+    reply.evaluate("reply => reply.outerHTML = reply.outerHTML.replaceAll(' open=\"\"', '')")
+    expect(visit.replies.last.locator("details.card").first).to_have_attribute("open", "")
+    expect(visit.replies.last.locator("details.card[open]")).to_have_count(1)
+    visit.replies.last.locator("details.card summary").first.click()
+    visit.replies.last.evaluate("reply => reply.outerHTML = reply.outerHTML")
+    expect(visit.replies.last.locator("details.card[open]")).to_have_count(0)
+
+
 def test_an_abstention_looks_different_and_names_the_nearest(visit: Visit) -> None:
     reply = visit.ask("When did TSMC open its Arizona fab?")
     expect(reply).to_have_class("reply declined")
@@ -375,7 +389,7 @@ def test_the_inbox_shows_untrusted_text_as_text(
     expect(visit.page.locator("#accept")).to_have_text(accept)
     expect(visit.page.locator("#told")).to_contain_text(problem)
     expect(visit.page.locator("#told")).to_contain_text("broken.md")
-    lines.filter(has_text="Albatros").click()
+    choose(visit, "Albatros")
     shown = visit.page.locator("#item .article")
     expect(shown).to_contain_text("Nummer 1")
     assert flat(HOSTILE_TEMPLATE) in flat(shown.inner_text())
@@ -383,7 +397,7 @@ def test_the_inbox_shows_untrusted_text_as_text(
     expect(visit.page.locator("#item")).to_contain_text(resembles)
     assert visit.page.locator("#item").locator("script, img, b, strong, code").count() == 0
     assert visit.overflow() <= 0
-    lines.filter(has_text="Seeadler").click()
+    choose(visit, "Seeadler")
     expect(shown).to_contain_text("Nummer 0")
     assert visit.overflow() <= 0
     assert visit.page.evaluate("window.hacked") is None
@@ -393,28 +407,30 @@ def test_the_inbox_shows_untrusted_text_as_text(
     visit.page.close()
 
 
-def typed(field: Locator, text: str) -> None:
-    """Type into a field that the server may still be filling in: what stood there before that comes is overwritten."""
-    for _ in range(20):
-        field.fill(text)
-        field.page.wait_for_timeout(500)
-        if field.input_value() == text:
-            return
-    pytest.fail(f"The field does not keep {text!r}.")
+def choose(visit: Visit, words: str) -> None:
+    visit.page.locator("#waiting label").filter(has_text=words).click()
 
 
 def test_a_curator_edits_accepts_and_rejects(browser: Browser, curated: tuple[Settings, str]) -> None:
     settings, address = curated
     visit = Visit(browser, f"{address}/curate", 1200, first="#waiting input")
-    visit.page.locator("#waiting label").filter(has_text="Seeadler").click()
+    judging = visit.page.locator("#judging")
+    expect(judging).to_be_visible()
+    # what is typed while the chosen article is on its way would be lost: nothing can be typed then
+    judging.evaluate("it => new MutationObserver(() => { window.held ||= it.inert }).observe(it, {attributes: true})")
+    choose(visit, "Albatros")
+    expect(visit.page.locator("#item .article")).to_contain_text("Nummer 1")
+    choose(visit, "Seeadler")
     expect(visit.page.locator("#item .article")).to_contain_text("Nummer 0")
+    expect(judging).not_to_have_attribute("inert", "")
+    assert visit.page.evaluate("window.held")
     visit.page.locator("#edit button").first.click()
     published = visit.page.locator("#published input, #published textarea")
-    typed(published, "soon")
+    published.fill("soon")
     visit.page.locator("#save").click()
     told = visit.page.locator("#told")
     expect(told).to_contain_text("'soon' is not a date", timeout=WAIT)
-    typed(published, "2025-08-13")
+    published.fill("2025-08-13")
     visit.page.locator("#title textarea").fill("Möwe flies again")
     visit.page.locator("#entities textarea").fill("Seeadler, Möwe")
     visit.page.locator("#accept").click()
