@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from threading import Event
 from typing import Final
 
@@ -65,6 +65,8 @@ FRAGMENT_WORDS: Final = 3
 """Headings and leftovers with fewer words say nothing that could be checked."""
 WITNESSES: Final = 12
 """Sentences that one sentence of a draft is checked against, the nearest of what retrieval found."""
+RECENT: Final = timedelta(days=365)
+"""How far before the newest article "the latest" is looked for apart, so that much older coverage does not bury it."""
 REMEMBERED: Final = 4_096
 """Vectors of sentences kept for the next check; 6 MB."""
 
@@ -248,13 +250,20 @@ class Chipdesk:
         return question, self.embedder.questions([question.standalone])[0]
 
     def retrieve(self, question: Question, vector: Vectors, *, index: Index | None = None) -> list[Hit]:
-        """The chunks that are looked at for evidence, best first; those from a time that the question names join."""
+        """The chunks that are looked at for evidence, best first; those from a time that the question names join, and for
+        "the latest" those of the newest year."""
         settings = self.settings
+        index = index or self.index
         limits = {"candidates": settings.candidates, "hits": settings.hits, "fusion_k": settings.fusion_k}
-        hits = retrieve(question, vector, index or self.index, **limits)
+        hits = retrieve(question, vector, index, **limits)
+        joining = None
         if question.period:
-            filters = replace(question.filters, since=question.period.since, until=question.period.until)
-            hits = merge(hits, retrieve(replace(question, filters=filters), vector, index or self.index, **limits))
+            joining = replace(question.filters, since=question.period.since, until=question.period.until)
+        elif "latest" in question.wants and (span := index.catalog.span()):
+            recent = span[1] - RECENT
+            joining = replace(question.filters, since=max(question.filters.since or recent, recent))
+        if joining:
+            hits = merge(hits, retrieve(replace(question, filters=joining), vector, index, **limits))
         return hits
 
     def evidence(self, question: Question, vector: Vectors, *, index: Index | None = None) -> list[Evidence]:

@@ -400,3 +400,36 @@ def test_the_corpus_folder_may_be_gone_once_it_is_indexed(tmp_path: Path, embedd
     build(settings, embedder=embedder)
     moved = load(corpus=tmp_path / "elsewhere", index=tmp_path / "index")
     assert not Chipdesk(moved, embedder=embedder).ask("why was R2 delayed?").abstained
+
+
+@pytest.fixture(scope="module")
+def sequel(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder) -> Chipdesk:
+    """Five old articles that fit a question about Möwe's chip in every word, and a new one that fits less."""
+    root = tmp_path_factory.mktemp("sequel")
+    settings = load(corpus=root / "corpus", index=root / "index", hits=3)
+    for n in range(5):
+        text = f"The latest chip of Möwe is the M{n}. Möwe showed its chip M{n} in Kiel. The chip of Möwe costs {n + 3} euros."
+        put(settings.corpus, f"2022-0{n + 1}-01-chip-{n}.en", text, published=f"2022-0{n + 1}-01", title="Chip of Möwe")
+    text = (
+        "The Seeadler has gone on sale in Bremen. It was made by engineers at Möwe and succeeds everything before it."
+    )
+    put(settings.corpus, "2025-05-02-seeadler.en", text, published="2025-05-02", title="Seeadler on sale")
+    assert not build(settings, embedder=embedder).problems
+    return Chipdesk(settings, embedder=embedder)
+
+
+@pytest.mark.parametrize(
+    ("text", "filters", "found"),
+    [
+        ("Which chip did Möwe show?", Filters(), False),
+        ("What is the latest chip of Möwe?", Filters(), True),
+        ("What is the latest chip of Möwe?", Filters(until=date(2024, 12, 31)), False),
+        ("What is the latest chip of Möwe?", Filters(until=date(2023, 12, 31)), False),
+    ],
+)
+def test_the_latest_is_looked_for_in_the_newest_year_too(
+    sequel: Chipdesk, text: str, filters: Filters, found: bool
+) -> None:
+    hits = sequel.retrieve(*sequel.read(text, filters=filters))
+    assert len(hits) >= 3
+    assert any(hit.article.id == "2025-05-02-seeadler.en" for hit in hits) is found
