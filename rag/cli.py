@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 from rich.console import Console
@@ -993,16 +993,17 @@ def _write(path: Path, text: str, what: str) -> None:
 @app.command()
 def train(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the weights.", show_default="rag/")] = None,
+    only: Annotated[Literal["reader", "entailer"] | None, typer.Option(help="Train just this one.")] = None,
     corpus: Corpus = None,
     index: IndexDir = None,
     as_json: Json = False,
 ) -> None:
-    """Train the reader on the training questions and the entailer on the claims; takes two hours on two cores."""
+    """Train the reader on the training questions and the entailer on the claims; takes over two hours on two cores."""
     from rag.evaluate.train import run
     from rag.reader import FILE
 
     folder = out or FILE.parent
-    done = run(load(corpus=corpus, index=index), folder, progress=_progress_line())
+    done = run(load(corpus=corpus, index=index), folder, only=only, progress=_progress_line())
     if as_json:
         _print_json(done)
         return

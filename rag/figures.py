@@ -21,6 +21,10 @@ SAME: Final = 1e-3
 """Relative difference up to which two amounts are one: what is lost by writing 1.333 for four thirds."""
 ABOUT: Final = 0.03
 """The same where the text says "about": "rund 100" tells 98 and 102, not 90."""
+SHARE: Final = 0.08
+"""The same where one of them is a fraction in words: "a quarter" tells 24 and 26 percent, not 30."""
+FEW: Final = 12
+"""Up to this a number in words without a unit counts what is listed: "the three makers"."""
 YEARS_AHEAD: Final = 15
 """A bare number further ahead of the text's date than this is no year: 2048 counts chips."""
 
@@ -36,7 +40,7 @@ class Figure:
     values: tuple[float, ...] = ()
     """Of an amount, in base units; two where the writing is open to two readings ("1.500"), the likelier first."""
     unit: str = ""
-    """Base unit: usd, eur, percent, W, byte, m, month, ...; empty for a bare number."""
+    """Base unit: usd, eur, percent, W, byte, m, month, ...; empty for a bare number, "share" of a fraction in words."""
     bare: float = 0.0
     """The number alone, without unit and scale: tells a changed unit from a changed number."""
     about: bool = False
@@ -75,13 +79,24 @@ def agrees(claimed: Figure, told: Figure) -> bool:
 
 def fits_unit(claimed: Figure, told: Figure) -> bool:
     """Whether two amounts are of one unit; a claim may leave out the unit of what is counted, but not add another."""
+    if "share" in (claimed.unit, told.unit):
+        return {claimed.unit, told.unit} <= {"share", "percent"}
     return claimed.unit == told.unit or (not claimed.unit and told.unit not in ("percent", "point", "times"))
 
 
 def same_value(claimed: Figure, told: Figure) -> bool:
     """Whether two amounts are equal as far as their writers mean it."""
     room = ABOUT if claimed.about or told.about else SAME
-    return any(abs(a - b) <= room * max(abs(a), abs(b)) for a in claimed.values for b in told.values)
+    mine, theirs = claimed.values, told.values
+    if claimed.unit != told.unit and "share" in (claimed.unit, told.unit):
+        room = SHARE
+        mine, theirs = (tuple(v * 100 if each.unit == "share" else v for v in each.values) for each in (claimed, told))
+    return any(abs(a - b) <= room * max(abs(a), abs(b)) for a in mine for b in theirs)
+
+
+def counts_a_list(figure: Figure) -> bool:
+    """Whether it may count what a text lists without a number: "the four groups" where four are named."""
+    return figure.kind == "amount" and not figure.unit and figure.words.isalpha() and figure.values[0] <= FEW
 
 
 def nearest(claimed: Figure, told: Sequence[Figure]) -> Figure | None:
@@ -117,7 +132,11 @@ def _times(text: str, language: Language, reference: date) -> Iterator[Figure]:
     halves = list(_HALF_YEAR.finditer(text))
     for match in halves:
         year = int(match["year"])
-        since, until = (date(year, 1, 1), date(year, 6, 30)) if match["n1"] else (date(year, 7, 1), date(year, 12, 31))
+        since, until = (
+            (date(year, 1, 1), date(year, 6, 30))
+            if match["n1"] or match["n1_"]
+            else (date(year, 7, 1), date(year, 12, 31))
+        )
         yield Figure(match.start(), match.end(), match[0], "time", since=since, until=until)
     for spot in spots(text, language, reference, nearest=True):
         words = text[spot.start : spot.end]
@@ -258,6 +277,9 @@ _FRACTION = re.compile(
     r"|(?P<fifth>fünfteln?|fifths?)|(?P<tenth>zehnteln?|zehntels?|tenths?))\b(?![ -](?:largest|biggest|party|generation))",
     re.IGNORECASE,
 )
+_HALF_OF = re.compile(
+    r"\b(?:half(?! (?:an?|of (?:20\d\d|the year))\b)(?![ -](?:year|hour|time))|hälfte)\b", re.IGNORECASE
+)
 _PART_OF_YEAR = re.compile(
     r"\b(?:(?P<q>Q[1-4])|(?P<h>H[12])(?!\d)|(?:(?P<n1>first|erste[nrs]?|1\.|1st)|(?P<n2>second|zweite[nrs]?|2\.|2nd)|(?P<n3>third|dritte[nrs]?|3\.|3rd)|(?P<n4>fourth|vierte[nrs]?|4\.|4th))"
     r"\s+(?:fiscal\s+|Geschäfts)?(?:(?P<quarter>quarter|quartals?)|(?P<half>half|halbjahre?s?|(?:jahres)?hälfte)))(?!\w)",
@@ -284,7 +306,8 @@ _ORDINALS: Final = {
 } | {"both": 2, "beide": 2, "beiden": 2, "beider": 2, "pair": 2, "trio": 3, "einzige": 1, "einzigen": 1, "single": 1, "once": 1, "einmal": 1}  # fmt: skip
 _ORDINAL_WORD = re.compile(rf"\b({'|'.join(_ORDINALS)})(?:e[mnrs]?)?\b", re.IGNORECASE)
 _HALF_YEAR = re.compile(
-    r"\b(?:(?P<n1>ersten?r?)|(?P<n2>zweiten?r?)) (?:Jahres)?hälfte(?: des Jahres| von| im Jahr)? (?P<year>20\d\d)\b",
+    r"\b(?:(?:(?P<n1>ersten?r?)|(?P<n2>zweiten?r?)) (?:Jahres)?hälfte(?: des Jahres| von| im Jahr)?"
+    r"|(?:(?P<n1_>first|ersten)|last|letzten) (?:six|sechs) (?:months|Monaten?)(?: des Jahres| von| im Jahr| of| in)?) (?P<year>20\d\d)\b",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
@@ -309,7 +332,13 @@ def _amounts(text: str, language: Language) -> list[Figure]:
         parts = 3 if match["third"] else 4 if match["quarter"] else 5 if match["fifth"] else 10
         word = match["n"].lower()
         top = _ONES["de"].get(word) or _ONES["en"].get(word) or 1
-        found.append(Figure(*match.span(), match[0], "amount", (top / parts,), "", top / parts))
+        if (of := re.compile(r" of an? ").match(text, match.end())) is not None:  # "a quarter of a billion dollars"
+            whole = _with_unit(text, match.start(), of.end() - 1, (top / parts,), language)
+            if whole.values[0] != whole.bare:
+                found.append(whole)
+                continue
+        found.append(Figure(*match.span(), match[0], "amount", (top / parts,), "share", top / parts))
+    found += [Figure(*m.span(), m[0], "amount", (0.5,), "share", 0.5, loose=True) for m in _HALF_OF.finditer(text)]
     for pattern, factor in _FACTOR_WORDS:
         found += [Figure(*m.span(), m[0], "amount", (factor,), "times", factor) for m in pattern.finditer(text)]
     for start, end, numbers in _numbers(text, language):
@@ -382,7 +411,7 @@ def _in_words(word: str, language: Language) -> float | None:
         if found:
             top = _in_words(head, language) if head else 1.0
             rest = _in_words(tail, language) if tail else 0.0
-            return top * size + rest if top is not None and rest is not None and (head or tail) else None
+            return top * size + rest if top is not None and rest is not None else None
     one, found, ten = word.partition("und")
     return float(tens[ten] + ones[one]) if found and ten in tens and one in ones else None
 

@@ -24,8 +24,10 @@ class Marker:
 
 
 _NOT: Final = (
-    r"\b(?:nicht|kein(?:e[mnrs]?)?|nie|niemals|niemand\w*|nichts|ohne|weder|keinerlei|keineswegs|kaum|"
-    r"not|never|no(?! \d)|none|nobody|nothing|without|neither|nor|cannot|hardly)\b|\b\w+n['’]t\b"
+    # "not only" and "no more than" deny nothing
+    r"\b(?:nicht(?! (?:nur|allein|zuletzt|(?:mehr|weniger|länger|später) als)\b)|kein(?:e[mnrs]?)?|nie|niemals|niemand\w*|nichts|nirgend\w*|ohne|weder|"
+    r"keinerlei|keineswegs|keinesfalls|kaum|not(?! (?:only|just|merely|least|the only|alone|(?:more|less|fewer|later) than)\b)|never|"
+    r"no(?! (?:\d|(?:more|less|fewer|later|other) than\b))|none|nobody|nothing|nowhere|without|neither|nor|cannot|hardly)\b|\b\w+n['’]t\b"
 )
 _REFUSED: Final = (
     # verbs and adjectives that deny without a negator: they make up for one in the other sentence, and are none themselves
@@ -34,7 +36,7 @@ _REFUSED: Final = (
     r"abgelehnt|ablehn\w*|lehnt\w*|bestr[ie]+t\w*|dementier\w*|verweiger\w*|weigert\w*|scheiter\w*|gescheitert|fehl\w*|ausgeschlossen|ausschließ\w*|aufgegeben|gestrichen|strich\w*|"
     r"abgesagt|lösten|löst|aufgelöst|schloss|schließt|unbekannt|unklar|offen|bleibt aus|blieb aus|unterblieb\w*|verzicht\w*|verneint\w*|zurückgewiesen|wies|untersag\w*|verbot\w*|"
     r"verbiet\w*|block\w*|ban(?:s|ned)?|barred|prohibit\w*|forbid\w*|stopp?\w*|halt\w*|paus\w*|suspend\w*|ausgesetzt|instead|stattdessen|only|nur|erst|lediglich|allein|except|außer|"
-    r"verschob\w*|delay\w*|statt|rather than|verfehl\w*|frei von|un[a-zäöü]{4,}(?:t|ed|lich|en|e))\b"
+    r"verschob\w*|delay\w*|statt|rather than|verfehl\w*|frei von|non-\w+|\w+-free|\w{4,}frei(?:e[mnrs]?)?|un[a-zäöü]{4,}(?:t|ed|lich|en|e)(?:e[mnrs]?)?)\b"
 )
 _Patterns = tuple[tuple[str, bool, str], ...]
 _STANCES: Final[dict[Language, _Patterns]] = {

@@ -6,7 +6,7 @@ import pytest
 from conftest import REPOSITORY, table
 from made import evidence
 
-from rag.check import FEATURES, SUPPORTED, WEIGHTS, check, measure, quotations
+from rag.check import FEATURES, SUPPORTED, TOPIC, TOPIC_FEATURES, WEIGHTS, check, measure, quotations
 from rag.glossary import Glossary, read_glossary
 from rag.types import Checked, Embedder, Entailer, Evidence
 
@@ -74,6 +74,7 @@ def test_the_weights_belong_to_the_features(glossary: Glossary, embedder: Embedd
         "R2 is late.", [evidence("R2 is late.")], glossary=glossary, embedder=embedder, entailer=entailer
     )
     assert set(compared.features) == set(FEATURES) == set(WEIGHTS) - {"bias"}
+    assert set(FEATURES) > set(TOPIC_FEATURES) == set(TOPIC) - {"bias"}
 
 
 def test_quotation_marks_of_both_languages() -> None:

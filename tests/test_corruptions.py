@@ -15,7 +15,6 @@ from rag.evaluate.corruptions import (
     parallel,
     told,
 )
-from rag.evaluate.fit_check import pairs
 
 pytest_plugins = ("fixtures_desk",)
 
@@ -59,9 +58,3 @@ def test_the_suite_counts_every_case(desk: Chipdesk, monkeypatch: pytest.MonkeyP
     assert result.overall["n"] == result.data["corrupted"] + result.data["true"]
     assert 0.8 <= result.overall["caught"] <= 1
     assert set(result.groups) & set(KINDS)
-
-
-def test_pairs_for_fitting_have_both_classes(desk: Chipdesk, events: frozenset[str]) -> None:
-    made = list(pairs(desk, told(desk, events)))
-    assert {is_told for *_, is_told in made} == {True, False}
-    assert made == list(pairs(desk, told(desk, events)))

@@ -8,7 +8,7 @@ from conftest import table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.figures import Figure, agrees, figures, nearest
+from rag.figures import Figure, agrees, counts_a_list, figures, nearest
 from rag.types import Language
 
 DAY = date(2025, 8, 14)
@@ -38,6 +38,8 @@ def test_figures_are_read_as_values(case: dict[str, Any]) -> None:
     [
         ("1,5 Mrd. Dollar", "$1.5bn"), ("20.000 Chips", "20,000 chips"), ("drei Prozent", "3%"), ("ein Drittel", "a third"),
         ("im August 2025", "on 14 August 2025"), ("zweites Quartal", "Q2 2025"), ("rund 100 Watt", "98 watts"), ("4 TB", "4,000 GB"), ("eine Woche", "7 days"),
+        ("25 Prozent", "a quarter of it"), ("ein Fünftel", "19 percent"), ("50 Prozent", "half"), ("rund tausend Stellen", "1,000 jobs"),
+        ("250 Millionen Dollar", "a quarter of a billion dollars"), ("in den ersten sechs Monaten 2025", "the first half of 2025"),
     ],
 )  # fmt: skip
 def test_a_german_figure_is_borne_out_by_the_english_one(claimed: str, told: str) -> None:
@@ -49,10 +51,19 @@ def test_a_german_figure_is_borne_out_by_the_english_one(claimed: str, told: str
     [
         ("1,5 Mrd. Euro", "$1.5bn"), ("20.000 Chips", "2,000 chips"), ("3 Prozent", "3 percentage points"), ("vier Billionen Dollar", "4 billion dollars"),
         ("am 14. August 2025", "in August 2025"), ("im Mai 2025", "in May 2024"), ("drittes Quartal", "Q2 2025"), ("100 Watt", "98 watts"), ("4 TB", "4 GB"),
+        ("ein Viertel", "30 percent"), ("ein Viertel", "25 dollars"), ("25 Prozentpunkte", "a quarter of it"), ("50 Prozent", "a third"),
+        ("in den letzten sechs Monaten 2025", "the first half of 2025"),
     ],
 )  # fmt: skip
 def test_what_differs_does_not_agree(claimed: str, told: str) -> None:
     assert not agrees(one(claimed, "de"), one(told, "en"))
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"), [("drei Hersteller", True), ("zwölf", True), ("3 makers", False), ("zwanzig Werke", False), ("drei Prozent", False)]
+)  # fmt: skip
+def test_small_numbers_in_words_may_count_what_is_listed(text: str, counts: bool) -> None:
+    assert counts_a_list(one(text, "de")) is counts
 
 
 def test_the_nearest_has_the_same_number_or_the_same_unit() -> None:
