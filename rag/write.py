@@ -50,7 +50,9 @@ def age_and_dispute(question: Question, selection: Selection) -> tuple[str, ...]
     if not selection.statements:
         return ()
     said = []
-    newest = max((item.article for item in selection.evidence), key=lambda article: article.published)
+    # the state is that of what leads: a newer sentence beside it may be about something else
+    telling = selection.statements[0] if "latest" in question.wants else selection.evidence
+    newest = max((item.article for item in telling), key=lambda article: article.published)
     if "latest" in question.wants:
         said.append(phrases.as_of(newest.published, newest.precision, question.language))
     elif question.asked and question.asked - newest.published > OLD and not _YEAR.search(question.standalone):

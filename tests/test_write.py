@@ -59,7 +59,11 @@ def test_each_statement_cites_all_of_its_evidence_in_the_given_order() -> None:
 @pytest.mark.parametrize(("language", "said"), [("de", "Stand: 3. Mai 2026."), ("en", "As of 3 May 2026.")])
 def test_an_answer_about_the_latest_says_as_of_when(language: Language, said: str) -> None:
     newer = evidence("R2 is here.", published=date(2026, 5, 3))
-    assert said in written(ENGLISH, newer, language=language, wants="latest").notes
+    assert said in written(newer, ENGLISH, language=language, wants="latest").notes
+    # what leads tells the state; a newer sentence beside it may be about something else
+    older = written(ENGLISH, newer, language=language, wants="latest").notes
+    assert said not in older
+    assert any("2025" in note for note in older)
     assert said not in written(ENGLISH, newer, language=language).notes
 
 
