@@ -99,7 +99,7 @@ def main() -> None:
     ):
         x, y = made[names][rows], [labels[i] for i in rows]
         own = [groups[i] for i in rows]
-        beta = fit(x, np.asarray(y, float), even(y, [(label, each) for label, each in zip(y, own, strict=True)]))
+        beta = fit(x, np.asarray(y, float), even(y, own))
         print(f"{title}:", *(f'    "{n}": {b:.3f},' for n, b in zip((*names, "bias"), beta, strict=True)), sep="\n")
         right = (x @ beta > 0) == np.asarray(y)
         for each in sorted(set(own)):

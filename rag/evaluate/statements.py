@@ -37,6 +37,7 @@ WITHOUT: Final = "without"
 """Kinds of the others: made from sentences, a told claim before an article of another event, and one before its own article
 without the sentences that tell it."""
 MADE: Final = (BY_RULE, STRANGER)
+"""Those that the entailer is trained on; it takes sentences away from told claims itself."""
 LEAST: Final = 0.91
 """Cosine from which two sentences are taken for one statement: lower than for measuring, so that looser retellings count."""
 CHANGED: Final = 0.6

@@ -61,7 +61,7 @@ CLAIMS: Final = 16
 """Claims in one step: they are short."""
 EPOCHS_CLAIMS: Final = 3
 EVERY_RULED: Final = 3
-"""One in this many claims made by rule is shown: a third as many as there are by hand."""
+"""One in this many claims made by rule is shown: a sixth as many as there are by hand."""
 TOGETHER: Final = 8
 """Inputs that go through the network together."""
 BESIDE: Final = 5
