@@ -24,7 +24,7 @@ from rag.figures import Figure, agrees, counts_a_list, figures, fits_unit, neare
 from rag.glossary import Entry, Glossary
 from rag.names import names
 from rag.roles import Token, mentions, placed, swapped
-from rag.stance import Marker, hedges, negators, opposites, refuses
+from rag.stance import Marker, denials, hedges, negators, opposites, refuses
 from rag.types import Checked, Embedder, Entailer, Evidence, Language, Passage, Problem, Verdict
 from rag.words import STOPWORDS, fold, language_of, terms, tokens
 
@@ -449,6 +449,8 @@ class Comparison:
             whole_clause = not now and len(set(terms(before, best.language))) >= CLAUSE
             if len(negators(now)) != len(negators(before)) and not whole_clause:
                 yield Problem("negation", now or claim.text, before or best.text)
+            elif _denies_what_follows(before, best.language) and b < len(old) and not refuses(now):
+                yield Problem("negation", now or claim.text, before)
             gone = {t.id: t for t in old[a:b] if t.kind}
             come = {t.id: t for t in new[c:d] if t.kind}
             for identity in come.keys() - gone.keys():
@@ -497,8 +499,8 @@ class Comparison:
 
     def _negation(self) -> Iterator[Problem]:
         claim, best = self.claim, self.told[0][0]
-        mine = negators(claim.text)
-        theirs = negators(best.text)
+        mine = [*negators(claim.text), *denials(claim.text)]
+        theirs = [*negators(best.text), *denials(best.text)]
         same = claim.language == best.language
         if same:
             denied = [m for m in mine if self._turned(claim, m, best, theirs)]
@@ -623,6 +625,11 @@ def _scope(said: _Claim, marker: Marker) -> frozenset[str]:
     after = re.split(r"[,;:–.]\s|\b(?:and|und|but|aber)\b", said.text[marker.end :])[0]
     words = [*tokens(before)[-4:], *tokens(after)[:6]]
     return frozenset(terms(" ".join(words), said.language))
+
+
+def _denies_what_follows(text: str, language: Language) -> bool:
+    """Whether words end in a denial of what comes after them: "Huawei denied that it", not "which denied wrongdoing"."""
+    return any(not terms(text[denial.end :], language) for denial in denials(text))
 
 
 def _within(entry: Entry, named: frozenset[str]) -> bool:

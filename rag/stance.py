@@ -38,6 +38,7 @@ _REFUSED: Final = (
     r"verbiet\w*|block\w*|ban(?:s|ned)?|barred|prohibit\w*|forbid\w*|stopp?\w*|halt\w*|paus\w*|suspend\w*|ausgesetzt|instead|stattdessen|only|nur|erst|lediglich|allein|except|außer|"
     r"verschob\w*|delay\w*|statt|rather than|verfehl\w*|frei von|non-\w+|\w+-free|\w{4,}frei(?:e[mnrs]?)?|un[a-zäöü]{4,}(?:t|ed|lich|en|e)(?:e[mnrs]?)?)\b"
 )
+_DENIED: Final = r"\b(?:den(?:y|ies|ied|ying)|disput(?:es?|ed|ing)|bestreite[nt]\w*|bestritt(?:en)?|dementier\w*|vernein\w*|leugne\w*)\b"
 _Patterns = tuple[tuple[str, bool, str], ...]
 _STANCES: Final[dict[Language, _Patterns]] = {
     # kinds, whether leaving it out changes what is said, and the words
@@ -81,6 +82,7 @@ _MARKERS: Final = {
     for language, patterns in _STANCES.items()
 }
 _NEGATORS = re.compile(_NOT, re.IGNORECASE)
+_DENIALS = re.compile(_DENIED, re.IGNORECASE)
 _REFUSALS = re.compile(_REFUSED, re.IGNORECASE)
 _OPPOSITES: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = tuple(
     (re.compile(rf"\b(?:{one})\b", re.IGNORECASE), re.compile(rf"\b(?:{other})\b", re.IGNORECASE))
@@ -102,6 +104,11 @@ _OPPOSITES: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = tuple(
 def negators(text: str) -> list[Marker]:
     """Words that deny, in order; those of both languages are known in both."""
     return [Marker(m.start(), m.end(), m[0], frozenset({"not"})) for m in _NEGATORS.finditer(text)]
+
+
+def denials(text: str) -> list[Marker]:
+    """Verbs by which somebody says that something is not so ("denied", "bestritt"), in order."""
+    return [Marker(m.start(), m.end(), m[0], frozenset({"not"})) for m in _DENIALS.finditer(text)]
 
 
 def hedges(text: str, language: Language) -> list[Marker]:
