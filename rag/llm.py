@@ -193,6 +193,7 @@ class _Judge:
 
     def __call__(self, text: str, marks: tuple[int, ...]) -> Heard | None:
         """What becomes of a sentence; None where it was said before."""
+        text = self._headless(text)
         key = " ".join(re.findall(r"\w+", text)).casefold()
         if not key or key in self._texts:
             return None
@@ -208,6 +209,11 @@ class _Judge:
             heard = Heard(text, reasons, None if untold is None else self._verbatim(untold))
         self.heard.append(heard)
         return heard
+
+    def _headless(self, text: str) -> str:
+        """A sentence without the outlets and the date that stood before its evidence: small models copy whole lines."""
+        heads = (_head(statement[0], self._question.language) for statement in self._statements)
+        return next((text.removeprefix(head).strip() for head in heads if text.startswith(head)), text)
 
     def _judged(self, text: str, cited: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """The statements that bear the sentence out, or why it falls.
@@ -313,11 +319,15 @@ def messages(question: Question, selection: Selection) -> list[ChatMessage]:
 
 
 def _line(item: Evidence, language: Language) -> str:
+    return f"{_head(item, language)} {harmless(item.quote)}"
+
+
+def _head(item: Evidence, language: Language) -> str:
     article = item.article
     sources = article.sources_of(item.span.start, item.span.end)
     outlets = list(dict.fromkeys(source.publisher for source in sources))[:OUTLETS] or [article.title]
     day = written(article.published, language, article.precision)
-    return harmless(f"{', '.join(outlets)}; {day}: {item.quote}")
+    return harmless(f"{', '.join(outlets)}; {day}:")
 
 
 # --- what the model says ---------------------------------------------------------------------------------------------

@@ -268,6 +268,16 @@ def test_a_true_sentence_with_a_bad_mark_cites_what_bears_it_out(desk_of: Desk, 
     assert desk_of.writes(TRAINING.quote + mark).sentences == ((TRAINING.quote, (0,)),)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_line_of_evidence_that_is_copied_whole_is_shown_without_its_head(desk_of: Desk, language: Language) -> None:
+    one, two = BOTH[language]
+    _, _, inside = prompt(question(language=language), chosen(one, two))
+    copied = [f"{line[4:]} {line[:3]} " for line in inside.split("\n")]
+    assert all("2025: " in line for line in copied)
+    assert desk_of.writes(*copied, language=language).sentences == ((one.quote, (0,)), (two.quote, (1,)))
+    assert not any(heard.reasons for heard in desk_of.heard)
+
+
 def test_all_evidence_of_a_statement_is_cited(desk_of: Desk) -> None:
     selection = Selection(((LABELS, replace(LABELS, support=0.5)), (TRAINING,)))
     draft = desk_of.writes(f"{TRAINING.quote} [2] {LABELS.quote} [1]", selection=selection)
