@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from threading import Event
 from typing import Final
 
 from rag.check import check
 from rag.choose import choose, nearest, together
 from rag.chunk import paragraphs, sentences
+from rag.continues import continues
 from rag.embed import open_embedder
 from rag.errors import BadRequest, UnknownArticle
 from rag.evidence import find_evidence, worth_reading
@@ -178,10 +180,15 @@ class Chipdesk:
                 f"The history has {len(history)} messages.", f"Send the last {self.settings.history_turns}."
             )
         index = self.index
-        question, vector = self.read(
-            text, language=language, filters=filters, history=history, dates=dates, index=index
-        )
+        read = partial(self.read, text, language=language, filters=filters, history=history, dates=dates, index=index)
+        question, vector = read()
         evidence = self.evidence(question, vector, index=index)
+        if history and question.standalone == question.text:
+            # nothing in it points back, which most follow-ups leave to the listener: what is found decides
+            within, its_vector = read(joined=True)
+            found = self.evidence(within, its_vector, index=index)
+            if continues(question, history, evidence, found):
+                question, vector, evidence = within, its_vector, found
         selection = self._choose(question, evidence)
         if question.parts:
             selection = self._each_part(question, selection, index)
@@ -231,11 +238,13 @@ class Chipdesk:
         filters: Filters | None = None,
         history: Sequence[Turn] = (),
         dates: bool = True,
+        joined: bool = False,
         index: Index | None = None,
     ) -> tuple[Question, Vectors]:
         """The question as the query line sees it, and its unit vector of shape (dimension,).
 
         Args:
+            joined: whether it belongs to the conversation even where nothing in it points back.
             index: the build to use; None for the current one. One question is answered from one build.
         """
         question = understand(
@@ -246,6 +255,7 @@ class Chipdesk:
             language=language,
             history=history,
             dates=dates,
+            joined=joined,
         )
         return question, self.embedder.questions([question.standalone])[0]
 
@@ -320,6 +330,7 @@ class Chipdesk:
                 glossary=index.glossary,
                 embedder=self._recent,
                 entailer=self.entailer,
+                reader=self.reader,
                 language=own,
                 start=start,
             )
@@ -386,6 +397,7 @@ class Chipdesk:
             glossary=self.index.glossary,
             embedder=self._recent,
             entailer=self.entailer,
+            reader=self.reader,
             question=question.standalone,
         )
 

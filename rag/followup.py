@@ -3,7 +3,8 @@
 The reader sees the result, and it is what is searched for. Two faults are possible: a follow-up that stays alone finds
 nothing; a new question that drags the old topic along finds the wrong thing and does not show why. The second is worse,
 so a question counts as a follow-up only for a reason that can be pointed at: it continues ("and ..."), points back to
-something it does not name ("did he deny that?"), or says too little to be searched for ("why?").
+something it does not name ("did he deny that?"), or says too little to be searched for ("why?"). Half of the follow-ups
+do none of these; what is found for them decides (`rag.continues`).
 """
 
 from __future__ import annotations
@@ -147,7 +148,9 @@ class _Topic:
     language: Language
 
 
-def make_standalone(text: str, history: Sequence[Turn], language: Language, glossary: Glossary, today: date) -> str:
+def make_standalone(
+    text: str, history: Sequence[Turn], language: Language, glossary: Glossary, today: date, *, joined: bool = False
+) -> str:
     """A follow-up with what it leaves out; a question that stands on its own as it is.
 
     "What about AMD?" becomes the earlier question about AMD, "und 2024?" the earlier one for that year; any other
@@ -159,6 +162,7 @@ def make_standalone(text: str, history: Sequence[Turn], language: Language, glos
         language: of the question, and so of the result.
         glossary: tells names and knows them in both languages.
         today: decides which numbers are years that have come.
+        joined: take the topic along even where nothing points back to it.
     """
     topic = _Topic("", "", language)
     for turn in history[-TURNS:]:
@@ -168,7 +172,7 @@ def make_standalone(text: str, history: Sequence[Turn], language: Language, glos
         elif said:
             spoken = language_of(said, default=topic.language)
             topic = _Topic(_Reading(said, spoken, topic, glossary, today).next_topic(), "", spoken)
-    return _Reading(text, language, topic, glossary, today).standalone()
+    return _Reading(text, language, topic, glossary, today, joined).standalone()
 
 
 @dataclass(frozen=True)
@@ -180,9 +184,10 @@ class _Reading:
     topic: _Topic
     glossary: Glossary
     today: date
+    joined: bool = False
 
     def standalone(self) -> str:
-        if not self.topic.text or not self.depends():
+        if not self.topic.text or not (self.joined or self.depends()):
             return self.text
         return self.exchanged() or f"{self.named()} ({self.context()})"
 

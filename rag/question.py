@@ -66,6 +66,7 @@ def understand(
     history: Sequence[Turn] = (),
     today: date | None = None,
     dates: bool = True,
+    joined: bool = False,
 ) -> Question:
     """A question as typed to a Question.
 
@@ -78,6 +79,7 @@ def understand(
         history: the conversation so far, oldest first; decides the language of a bare name.
         today: what "last week" is seen from; None for the day it is.
         dates: whether a time that the question names is read from it. `since` and `until` of the filters come first.
+        joined: whether it belongs to the conversation even where nothing in it points back.
 
     Raises:
         BadRequest: empty, too long, or filters that allow nothing.
@@ -92,7 +94,7 @@ def understand(
     before = next((turn.content for turn in reversed(history) if turn.role == "user"), "")
     today = today or date.today()
     own = language_of(cleaned, default=language_of(before) if before else language or "en")
-    standalone = make_standalone(cleaned, history, own, glossary, today)
+    standalone = make_standalone(cleaned, history, own, glossary, today, joined=joined)
     period = None
     if dates and not (filters.since or filters.until):
         # a follow-up's own time comes before that of the question it continues

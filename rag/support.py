@@ -94,7 +94,7 @@ def signs(evidence: Sequence[Evidence]) -> dict[str, float]:
         best: logit of the best support. reader: the reader's best logit (scaled), of whichever sentence.
     """
     return {
-        "best": _logit(evidence[0].support),
+        "best": logit(evidence[0].support),
         "reader": max(item.features["reader"] for item in evidence),
     }
 
@@ -109,6 +109,7 @@ def log_sum(values: Sequence[float]) -> float:
     return top + math.log(sum(math.exp(value - top) for value in values))
 
 
-def _logit(p: float) -> float:
+def logit(p: float) -> float:
+    """Log odds of a probability, which is kept `FEWEST` from 0 and 1 before."""
     p = min(1.0 - FEWEST, max(FEWEST, p))
     return math.log(p / (1.0 - p))

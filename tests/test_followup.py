@@ -100,10 +100,20 @@ def test_the_follow_ups_to_learn_from_fit_the_corpus_and_share_nothing_with_dev_
     assert not {event for item in items for event in item.events} & measured
 
 
-def test_every_follow_up_to_learn_from_takes_its_topic_along(glossary: Glossary) -> None:
-    alone = [
-        item.question
-        for item in read_questions("followups")
-        if make_standalone(item.question, item.history, item.language, glossary, TODAY) == item.question
+def test_half_of_the_follow_ups_point_back_by_themselves(glossary: Glossary) -> None:
+    """The others are left to what is found for them (`rag.continues`)."""
+    items = read_questions("followups")
+    joined = [
+        item
+        for item in items
+        if make_standalone(item.question, item.history, item.language, glossary, TODAY) != item.question
     ]
-    assert alone == []
+    assert len(items) > 200
+    assert 0.45 < len(joined) / len(items) < 0.8
+
+
+def test_any_question_can_take_the_topic_along(glossary: Glossary) -> None:
+    history = (Turn("user", "Who owns Stargate Norway?"), Turn("assistant", "…"))
+    text = "How many transistors?"
+    assert make_standalone(text, history, "en", glossary, TODAY, joined=True) == f"{text} (Who owns Stargate Norway)"
+    assert make_standalone(text, (), "en", glossary, TODAY, joined=True) == text

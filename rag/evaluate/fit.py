@@ -1,14 +1,16 @@
-"""Fit the weights of `rag.support` and print them: `python -m rag.evaluate.fit`.
+"""Fit the weights of `rag.support` and `rag.continues` and print them: `python -m rag.evaluate.fit`.
 
 Logistic regression by Newton's method with an L2 penalty, on the measurements of every candidate sentence of the training
 questions whose events the reader has not seen (`rag.evaluate.train.held_out`): its judgement of what it learned from is too
 good to be calibrated on. Gold sentences are positive, all others negative; each question weighs the same, however many
 candidates it has, and questions without an answer have negatives only. The second model is fitted on what the first makes of
-the same questions. Deterministic: no random numbers are involved.
+the same questions, the third on tests/qa/followups.jsonl against some of those questions behind a conversation about another
+event. Deterministic: no random numbers are involved.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,12 +19,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from rag import continues
 from rag.ask import Chipdesk
 from rag.evaluate.questions import Item, read_questions
 from rag.evaluate.train import held_out
 from rag.settings import load
 from rag.support import FEATURES, SIGNS, signs, support
-from rag.types import Evidence
+from rag.types import Evidence, Turn
 
 PENALTY: Final = 1.0
 """L2 penalty on all weights but the bias; anything from 0.1 to 10 gives the same answers on dev."""
@@ -78,6 +81,39 @@ def fit_answered(
     return _fitted(SIGNS, rows, penalty)
 
 
+Second = tuple[Item, Sequence[Turn], bool]
+"""A question, the conversation before it, and whether it continues that."""
+
+
+def second_questions(followups: Sequence[Item], others: Sequence[Item]) -> list[Second]:
+    """Follow-ups in their conversation, and about as many other questions in the same conversations."""
+    step = max(1, len(others) // len(followups))
+    chosen = zip(others[::step], itertools.cycle(followups))
+    return [
+        *((item, item.history, True) for item in followups),
+        *((item, told.history, False) for item, told in chosen if not set(item.events) & set(told.events)),
+    ]
+
+
+def fit_continues(
+    desk: Chipdesk, asked: Sequence[Second], progress: Callable[[str], None], *, penalty: float = PENALTY
+) -> dict[str, float]:
+    """The weights of `rag.continues`, from the questions that point back to nothing. Follow-ups and others weigh the same."""
+    rows: list[tuple[Sequence[float], bool]] = []
+    for number, (item, history, follows) in enumerate(asked, start=1):
+        if number % 20 == 0:
+            progress(f"measuring second question {number:,} of {len(asked):,}")
+        alone, vector = desk.read(item.question, history=history)
+        within, its_vector = desk.read(item.question, history=history, joined=True)
+        if alone.standalone == alone.text != within.standalone:
+            found = (desk.evidence(alone, vector), desk.evidence(within, its_vector))
+            seen = continues.signs(alone, history, *found)
+            rows.append(([seen[name] for name in continues.SIGNS], follows))
+    progress("")
+    half = {kind: len(rows) / 2 / max(1, sum(follows == kind for _, follows in rows)) for kind in (True, False)}
+    return _fitted(continues.SIGNS, [(seen, float(follows), half[follows]) for seen, follows in rows], penalty)
+
+
 def _answers(item: Evidence, gold: Collection[tuple[str, str]]) -> float:
     return float((item.article.id, item.quote) in gold)
 
@@ -105,12 +141,22 @@ def fit(x: Matrix, y: Matrix, weight: Matrix, *, penalty: float = PENALTY) -> Ma
     return beta
 
 
+def _progress(line: str) -> None:
+    print(f"\r{line:60}", end="", file=sys.stderr, flush=True)
+
+
 def main() -> None:
     """Measure the held-out questions against the repository's index and print the new weights."""
     items = [item for item in read_questions("train") if held_out(item)]
-    measured = measure(Chipdesk(load()), items, lambda line: print(f"\r{line:60}", end="", file=sys.stderr, flush=True))
+    desk = Chipdesk(load())
+    measured = measure(desk, items, _progress)
     weights = fit_support(measured)
-    for name, fitted in (("WEIGHTS", weights), ("ANSWERED", fit_answered(measured, weights))):
+    second = fit_continues(desk, second_questions(read_questions("followups"), items), _progress)
+    for name, fitted in (
+        ("rag.support WEIGHTS", weights),
+        ("rag.support ANSWERED", fit_answered(measured, weights)),
+        ("rag.continues WEIGHTS, with the weights of rag.support as they are", second),
+    ):
         print(f"{name}:", *(f'    "{key}": {value:.3f},' for key, value in fitted.items()), sep="\n")
 
 

@@ -351,7 +351,8 @@ def _score(desk: Chipdesk, item: Item) -> Score:
     started = time.perf_counter()
     answer = desk.ask(item.question, history=item.history)
     took = (time.perf_counter() - started) * 1000
-    question, vector = desk.read(item.question, history=item.history)
+    joined = answer.standalone_question != answer.question
+    question, vector = desk.read(item.question, history=item.history, joined=joined)
     ranking = events_of(desk.retrieve(question, vector))
     events = set(item.events) if item.gold else set()
     told = {gold.article.rsplit(".", 1)[-1] for gold in item.gold}

@@ -199,7 +199,8 @@ def _written(desk: Chipdesk, item: Item, writer: str, heard: list[Heard]) -> Wri
 def _carried(desk: Chipdesk, answer: Answer, item: Item) -> float | None:
     if answer.abstained:
         return None
-    question, _ = desk.read(item.question, history=item.history)
+    joined = answer.standalone_question != answer.question
+    question, _ = desk.read(item.question, history=item.history, joined=joined)
     cited = {citation.number: citation for citation in answer.citations}
     held = []
     for sentence in answer.sentences:
