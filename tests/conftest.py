@@ -15,9 +15,9 @@ import yaml
 from rag.build import build
 from rag.embed import open_embedder
 from rag.index import Index
-from rag.reader import OnnxEntailer
+from rag.reader import OnnxEntailer, OnnxReader
 from rag.settings import Settings, load
-from rag.types import Embedder, Entailer
+from rag.types import Embedder, Entailer, Reader
 
 DATA = Path(__file__).parent / "data"
 REPOSITORY = Path(__file__).parent.parent
@@ -65,6 +65,12 @@ def embedder() -> Embedder:
 def entailer() -> Entailer:
     """The bundled weights."""
     return OnnxEntailer()
+
+
+@pytest.fixture(scope="session")
+def reader() -> Reader:
+    """The bundled weights."""
+    return OnnxReader()
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ from rag.llm import (
     spoken,
 )
 from rag.settings import Settings, load
-from rag.types import LANGUAGES, Checked, Draft, Embedder, Entailer, Evidence, Language, Question, Selection
+from rag.types import LANGUAGES, Checked, Draft, Embedder, Entailer, Evidence, Language, Question, Reader, Selection
 
 pytest_plugins = ("fixtures_desk",)
 
@@ -79,9 +79,9 @@ def settings_for(server: ModelServer, **values: Any) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def checker(embedder: Embedder, entailer: Entailer) -> Callable[..., Checked]:
+def checker(embedder: Embedder, entailer: Entailer, reader: Reader) -> Callable[..., Checked]:
     def checked(text: str, items: list[Evidence], *, question: Question) -> Checked:
-        known = {"glossary": Glossary(), "embedder": embedder, "entailer": entailer}
+        known = {"glossary": Glossary(), "embedder": embedder, "entailer": entailer, "reader": reader}
         return check(text, items, question=question.standalone, **known)  # type: ignore[arg-type]
 
     return checked

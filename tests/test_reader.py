@@ -12,8 +12,9 @@ from conftest import REPOSITORY
 
 from rag import weights
 from rag.errors import ModelError
+from rag.evaluate.asked import read_asked
 from rag.evaluate.questions import checksum, read_questions
-from rag.evaluate.train import claims_checksum
+from rag.evaluate.train import asked_checksum, claims_checksum
 from rag.reader import ENTAILER, FILE, QUESTION_TOKENS, TOKENS, UNREAD, OnnxEntailer, OnnxReader, encode, pad
 from rag.types import Passage, Reading
 
@@ -36,11 +37,6 @@ R2 = {
     ),
 }
 OTHER = Passage("Bakery opens in Lisbon (3 May 2024)", ("The bakery sells apple pie.", "It opened on 3 May 2024."))
-
-
-@pytest.fixture(scope="module")
-def reader() -> OnnxReader:
-    return OnnxReader()
 
 
 @pytest.mark.parametrize("question", ["why was R2 delayed?", "Warum wurde R2 verschoben?", "r2 verspaetung grund"])
@@ -136,8 +132,12 @@ def test_the_record_belongs_to_the_weights_and_to_the_questions() -> None:
     # a dozen questions may be corrected without two hours of training; the record names them
     corrected = set(record.get("corrected since", ()))
     assert len(corrected) <= 12
-    asked = [item for item in read_questions("train") if item.id not in corrected]
-    assert record["data"] == checksum(asked), "the questions changed: run `chipdesk train`"
+    assert "train" in record["data"]
+    for split, data in record["data"].items():
+        items = [item for item in read_questions(split) if item.id not in corrected] if split != "asked" else ()
+        assert data == (checksum(items) if items else asked_checksum(read_asked())), (
+            "the questions changed: run `chipdesk train`"
+        )
     assert FILE.stat().st_size + ENTAILER.stat().st_size < 30_000_000
 
 

@@ -24,7 +24,7 @@ from rag.evaluate.metrics import mean
 from rag.evaluate.run import Result
 from rag.glossary import read_glossary
 from rag.memory import Recent
-from rag.reader import OnnxEntailer
+from rag.reader import OnnxEntailer, OnnxReader
 from rag.settings import Settings
 from rag.types import Article, Embedder, Evidence, Language, Span
 from rag.words import terms
@@ -99,11 +99,19 @@ def _scored(suite: str, settings: Settings, asked: Sequence[Any], progress: Call
         progress,
     )
     glossary, _ = read_glossary(settings.corpus)
-    entailer = OnnxEntailer(threads=settings.threads)
+    entailer, reader = OnnxEntailer(threads=settings.threads), OnnxReader(threads=settings.threads)
     rows: dict[str, list[tuple[bool, float, bool]]] = {}
     for number, (group, claim, language, evidence, is_told) in enumerate(asked, start=1):
         progress(f"claim {number} of {len(asked)}")
-        compared = measure(claim, evidence, glossary=glossary, embedder=embedder, entailer=entailer, language=language)
+        compared = measure(
+            claim,
+            evidence,
+            glossary=glossary,
+            embedder=embedder,
+            entailer=entailer,
+            reader=reader,
+            language=language,
+        )
         verdict = compared.judged().verdict == "supported"
         rows.setdefault(group, []).append((is_told, compared.score, verdict))
     progress("")

@@ -368,6 +368,7 @@ def evaluate_corruptions(
             glossary=desk.index.glossary,
             embedder=embedder,
             entailer=desk.entailer,
+            reader=desk.reader,
             language=case.language,
         )
         scored.append((case, checked))

@@ -67,6 +67,7 @@ def matrices(
             glossary=desk.index.glossary,
             embedder=embedder,
             entailer=desk.entailer,
+            reader=desk.reader,
             language=each.claim.language,
         ).features
         for names, made in rows.items():
