@@ -994,16 +994,20 @@ def _write(path: Path, text: str, what: str) -> None:
 def train(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the weights.", show_default="rag/")] = None,
     only: Annotated[Literal["reader", "entailer"] | None, typer.Option(help="Train just this one.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Show the reader more twins and other texts, too; half an hour more.")
+    ] = False,
     corpus: Corpus = None,
     index: IndexDir = None,
     as_json: Json = False,
 ) -> None:
-    """Train the reader on the training questions and the entailer on the claims; takes over two hours on two cores."""
+    """Train the reader on the training questions and the entailer on the claims; takes about two hours on two cores."""
     from rag.evaluate.train import run
     from rag.reader import FILE
 
     folder = out or FILE.parent
-    done = run(load(corpus=corpus, index=index), folder, only=only, progress=_progress_line())
+    settings = load(corpus=corpus, index=index)
+    done = run(settings, folder, only=only, everything=everything, progress=_progress_line())
     if as_json:
         _print_json(done)
         return

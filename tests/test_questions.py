@@ -13,7 +13,7 @@ from rag.read import read_corpus
 from rag.settings import home, load
 from rag.types import Article
 
-SPLITS = ("dev", "test", "train")
+SPLITS = ("dev", "test", "train", "twins")
 LEAST = 60
 """Questions the test set must have at least."""
 
@@ -41,7 +41,9 @@ def test_no_question_is_in_two_splits(items: dict[str, list[Item]]) -> None:
     assert [identity for identity, count in ids.items() if count > 1] == []
 
 
-@pytest.mark.parametrize(("one", "other"), [("dev", "test"), ("dev", "train"), ("test", "train")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("dev", "test"), ("dev", "train"), ("test", "train"), ("dev", "twins"), ("test", "twins")]
+)
 def test_splits_share_no_event(items: dict[str, list[Item]], one: str, other: str) -> None:
     def events(split: str) -> set[str]:
         return {item.events[0] for item in items[split] if len(item.events) == 1}
