@@ -26,7 +26,7 @@ WEIGHTS: Final[dict[str, float]] = {
 LEAST: Final = 0.6
 """Probability from which a question takes the conversation's topic along, were follow-ups and others equally frequent. A
 follow-up that stays alone has its answer among the first five sentences for 36 %, with its topic for 92 %; a question on
-another matter with the wrong topic for .84, alone for .92 (held out or dev)."""
+another matter with the wrong topic for 85 %, alone for 92 % (102 and 343 questions, another reader of this size)."""
 
 
 def continues(
