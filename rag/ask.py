@@ -183,12 +183,12 @@ class Chipdesk:
         read = partial(self.read, text, language=language, filters=filters, history=history, dates=dates, index=index)
         question, vector = read()
         evidence = self.evidence(question, vector, index=index)
-        if history and question.standalone == question.text:
+        alone = bool(history) and question.standalone == question.text
+        if alone and (within := read(joined=True))[0].standalone != question.text:
             # nothing in it points back, which most follow-ups leave to the listener: what is found decides
-            within, its_vector = read(joined=True)
-            found = self.evidence(within, its_vector, index=index)
+            found = self.evidence(*within, index=index)
             if continues(question, history, evidence, found):
-                question, vector, evidence = within, its_vector, found
+                (question, vector), evidence = within, found
         selection = self._choose(question, evidence)
         if question.parts:
             selection = self._each_part(question, selection, index)

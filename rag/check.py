@@ -2,10 +2,11 @@
 
 Two things are asked. What can be compared exactly is compared by rules: figures and times, quotations, names, who does what
 to whom, negation, hedges; each disagreement is a `Problem`. Whether the sentence is told at all, rather than something near
-it, is a probability: a logistic model of cheap measurements, of those disagreements and of the judgements of two trained networks
-(`python -m rag.evaluate.fit_check`), fitted on claims that these have not seen: the reader knows best what is mentioned, the
-entailer what is said of it. The entailer also has a veto: it sees wrong details that no rule knows. And where it is sure that a sentence is told, a negator or a reservation that
-stands on one side only is taken for another way to say the same.
+it, is a probability: a logistic model of cheap measurements, of those disagreements and of the judgements of two trained
+networks (`python -m rag.evaluate.fit_check`), fitted on claims that these have not seen: the reader knows best what is
+mentioned, the entailer what is said of it. The entailer also has a veto: it sees wrong details that no rule knows. And where
+it is sure that a sentence is told, a negator or a reservation that stands on one side only is taken for another way to say
+the same.
 """
 
 from __future__ import annotations
@@ -50,14 +51,8 @@ WEIGHTS: Final[dict[str, float]] = {
     "bias": 1.633,
 }
 TOPIC_FEATURES: Final = (
-    "read",
-    "cosine",
-    "coverage",
-    "cross_coverage",
-    "cross_coverage_all",
-    "claim_length",
-    "same_language",
-)
+    "read", "cosine", "coverage", "cross_coverage", "cross_coverage_all", "claim_length", "same_language",
+)  # fmt: skip
 TOPIC: Final[dict[str, float]] = {
     # printed by the same command: claims before their own article against those before one that tells of something else
     "read": 2.790,
@@ -121,7 +116,7 @@ def check(
         evidence: sentences it may rest on, in any order; a few dozen at most, each costs an embedding.
         glossary: names in both languages.
         embedder: compares meanings; all texts are embedded as passages.
-        entailer: may object that the nearest evidence does not tell the sentence.
+        entailer: judges whether the nearest evidence tells the sentence, and may object.
         reader: sees whether that evidence is what the sentence speaks of, in either language.
         question: what was asked, if the sentence is an answer: its names need no evidence.
         language: of the sentence; None to find out.

@@ -7,7 +7,7 @@ were put behind a conversation about something else (`python -m rag.evaluate.fit
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rag.support import answered, logit, sigmoid
@@ -24,9 +24,8 @@ WEIGHTS: Final[dict[str, float]] = {
     "bias": 8.700,
 }
 LEAST: Final = 0.6
-"""Probability from which a question takes the conversation's topic along, were follow-ups and others equally frequent. A
-follow-up that stays alone has its answer among the first five sentences for 36 %, with its topic for 92 %; a question on
-another matter with the wrong topic for 85 %, alone for 92 % (102 and 343 questions, another reader of this size)."""
+"""Probability from which a question takes the conversation's topic along, were follow-ups and others equally frequent. At this
+line .90 of the follow-ups that point back to nothing do (.86 cross-validated), and .036 of the questions on another matter."""
 
 
 def continues(
@@ -40,8 +39,12 @@ def continues(
         alone: what is found for it, best first.
         within: what is found for it with the topic of the conversation, best first.
     """
-    seen = signs(question, history, alone, within)
-    return sigmoid(WEIGHTS["bias"] + sum(WEIGHTS[name] * seen[name] for name in SIGNS)) >= LEAST
+    return probability(signs(question, history, alone, within)) >= LEAST
+
+
+def probability(seen: Mapping[str, float], weights: Mapping[str, float] = WEIGHTS) -> float:
+    """Probability that a question with these signs continues the conversation, 0..1."""
+    return sigmoid(weights["bias"] + sum(weights[name] * seen[name] for name in SIGNS))
 
 
 def signs(

@@ -192,8 +192,8 @@ class _Reading:
         return self.exchanged() or f"{self.named()} ({self.context()})"
 
     def next_topic(self) -> str:
-        """What the conversation is about after this question."""
-        if not self.topic.text or not self.depends():
+        """What the conversation is about after this question. One that names nothing does not change that."""
+        if not self.topic.text or (self.own_names and not self.depends()):
             return self.text
         if exchanged := self.exchanged():
             return exchanged

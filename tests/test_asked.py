@@ -76,7 +76,7 @@ def test_a_text_is_cut_into_passages_of_whole_sentences(tmp_path: Path, asked: l
 )
 def test_what_is_no_question_is_refused_with_its_line(tmp_path: Path, change: dict[str, Any]) -> None:
     record = RECORD | {"questions": [RECORD["questions"][0] | change]}
-    with pytest.raises(CorpusError, match=r"asked\.jsonl:1: not a text with questions"):
+    with pytest.raises(CorpusError, match=r"asked\.jsonl:1: cannot be used"):
         read_asked(written(tmp_path, record))
 
 

@@ -51,6 +51,13 @@ def test_a_chain_is_followed_from_its_first_question(glossary: Glossary) -> None
     assert standalone("who said so?", glossary, *said) == "who said so? (Why was R2 delayed)"
 
 
+def test_a_question_that_names_nothing_does_not_end_the_topic(glossary: Glossary) -> None:
+    said = ("How much memory does AMD's MI300X have?", "…", "How many transistors?", "…")
+    asked = standalone("and who presented it?", glossary, *said)
+    assert asked == "who presented it? (How much memory does AMD's MI300X have)"
+    assert "MI300X" not in standalone("and who presented it?", glossary, *said, "What is Google's TPU v4?", "…")
+
+
 def test_a_person_whom_only_the_answer_names_is_named(glossary: Glossary) -> None:
     said = ("Wer wurde neuer Chef von Intel?", "Lip-Bu Tan übernahm im März 2025 die Leitung. [1]")
     assert standalone("Welche Firma hatte er davor geleitet?", glossary, *said).startswith(

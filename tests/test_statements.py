@@ -10,7 +10,7 @@ import pytest
 from rag.ask import Chipdesk
 from rag.errors import CorpusError
 from rag.evaluate.corruptions import events_of_split, told
-from rag.evaluate.fit_check import even
+from rag.evaluate.fit import even
 from rag.evaluate.statements import (
     BY_RULE,
     NOT_TOLD,
@@ -110,7 +110,7 @@ def test_what_is_no_text_with_claims_is_named_with_its_line(
     if change.get("title", "") is None:
         del line["title"]
     (tmp_path / "elsewhere.jsonl").write_text(json.dumps(line) + "\n", "utf-8")
-    with pytest.raises(CorpusError, match=rf"elsewhere\.jsonl:1: not a claim: .*{why}"):
+    with pytest.raises(CorpusError, match=rf"elsewhere\.jsonl:1: cannot be used: .*{why}"):
         read_elsewhere(tmp_path)
 
 
@@ -124,7 +124,7 @@ def test_what_is_no_claim_is_named_with_its_line(tmp_path: Path, change: dict[st
     if change.get("text", "") is None:
         del line["text"]
     (tmp_path / "claims.jsonl").write_text(json.dumps(line) + "\n", "utf-8")
-    with pytest.raises(CorpusError, match=rf"claims\.jsonl:1: not a claim: .*{why}"):
+    with pytest.raises(CorpusError, match=rf"claims\.jsonl:1: cannot be used: .*{why}"):
         read_claims(tmp_path)
 
 

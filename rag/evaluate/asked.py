@@ -8,7 +8,6 @@ these teach it what answering is.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rag.dates import headed
-from rag.errors import CorpusError
-from rag.evaluate.statements import invented
-from rag.settings import home
+from rag.evaluate.statements import invented, read_lines
 from rag.types import Language, Passage
 
 KINDS: Final = ("factoid", "why", "how", "numeric", "who_said", "date")
@@ -53,16 +50,7 @@ def read_asked(folder: Path | None = None) -> list[Asked]:
     Raises:
         CorpusError: the file is missing or a line is not a text with questions; names file and line.
     """
-    path = (folder or home() / "tests" / "qa") / "asked.jsonl"
-    if not path.is_file():
-        raise CorpusError(f"{path} is missing.", "Train in a checkout of the repository.")
-    found: list[Asked] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        try:
-            found += _asked(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
-            raise CorpusError(f"{path}:{number}: not a text with questions: {error!r}.") from error
-    return found
+    return [asked for each in read_lines(folder, "asked.jsonl", _asked) for asked in each]
 
 
 def _asked(record: dict[str, Any]) -> list[Asked]:

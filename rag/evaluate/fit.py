@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -95,11 +96,11 @@ def second_questions(followups: Sequence[Item], others: Sequence[Item]) -> list[
     ]
 
 
-def fit_continues(
-    desk: Chipdesk, asked: Sequence[Second], progress: Callable[[str], None], *, penalty: float = PENALTY
-) -> dict[str, float]:
-    """The weights of `rag.continues`, from the questions that point back to nothing. Follow-ups and others weigh the same."""
-    rows: list[tuple[Sequence[float], bool]] = []
+def measure_second(
+    desk: Chipdesk, asked: Sequence[Second], progress: Callable[[str], None]
+) -> list[tuple[Mapping[str, float], bool]]:
+    """The signs of `rag.continues` for the questions that point back to nothing, and whether they continue."""
+    measured: list[tuple[Mapping[str, float], bool]] = []
     for number, (item, history, follows) in enumerate(asked, start=1):
         if number % 20 == 0:
             progress(f"measuring second question {number:,} of {len(asked):,}")
@@ -107,11 +108,21 @@ def fit_continues(
         within, its_vector = desk.read(item.question, history=history, joined=True)
         if alone.standalone == alone.text != within.standalone:
             found = (desk.evidence(alone, vector), desk.evidence(within, its_vector))
-            seen = continues.signs(alone, history, *found)
-            rows.append(([seen[name] for name in continues.SIGNS], follows))
+            measured.append((continues.signs(alone, history, *found), follows))
     progress("")
-    half = {kind: len(rows) / 2 / max(1, sum(follows == kind for _, follows in rows)) for kind in (True, False)}
-    return _fitted(continues.SIGNS, [(seen, float(follows), half[follows]) for seen, follows in rows], penalty)
+    return measured
+
+
+def fit_continues(
+    measured: Sequence[tuple[Mapping[str, float], bool]], *, penalty: float = PENALTY
+) -> dict[str, float]:
+    """The weights of `rag.continues`. Follow-ups and others weigh the same."""
+    labels = [follows for _, follows in measured]
+    rows = [
+        ([seen[name] for name in continues.SIGNS], float(follows), weight)
+        for (seen, follows), weight in zip(measured, even(labels, labels), strict=True)
+    ]
+    return _fitted(continues.SIGNS, rows, penalty)
 
 
 def _answers(item: Evidence, gold: Collection[tuple[str, str]]) -> float:
@@ -124,6 +135,14 @@ def _fitted(
     x = np.asarray([[*values, 1.0] for values, _, _ in rows])
     y, weight = (np.asarray([row[i] for row in rows]) for i in (1, 2))
     return dict(zip((*names, "bias"), map(float, fit(x, y, weight, penalty=penalty)), strict=True))
+
+
+def even(labels: Sequence[bool], groups: Sequence[Hashable]) -> Matrix:
+    """Weights (n,), 1 on average: both labels weigh the same, and all groups of a label."""
+    sizes = Counter(groups)
+    kinds = Counter(dict(zip(groups, labels, strict=True)).values())
+    weight: Matrix = np.asarray([1 / (sizes[each] * kinds[label]) for label, each in zip(labels, groups, strict=True)])
+    return weight / float(weight.mean())
 
 
 def fit(x: Matrix, y: Matrix, weight: Matrix, *, penalty: float = PENALTY) -> Matrix:
@@ -141,7 +160,8 @@ def fit(x: Matrix, y: Matrix, weight: Matrix, *, penalty: float = PENALTY) -> Ma
     return beta
 
 
-def _progress(line: str) -> None:
+def show_progress(line: str) -> None:
+    """One line on stderr, over the one before."""
     print(f"\r{line:60}", end="", file=sys.stderr, flush=True)
 
 
@@ -149,15 +169,21 @@ def main() -> None:
     """Measure the held-out questions against the repository's index and print the new weights."""
     items = [item for item in read_questions("train") if held_out(item)]
     desk = Chipdesk(load())
-    measured = measure(desk, items, _progress)
+    measured = measure(desk, items, show_progress)
     weights = fit_support(measured)
-    second = fit_continues(desk, second_questions(read_questions("followups"), items), _progress)
+    second = measure_second(desk, second_questions(read_questions("followups"), items), show_progress)
+    continuing = fit_continues(second)
     for name, fitted in (
         ("rag.support WEIGHTS", weights),
         ("rag.support ANSWERED", fit_answered(measured, weights)),
-        ("rag.continues WEIGHTS, with the weights of rag.support as they are", second),
+        ("rag.continues WEIGHTS, with the weights of rag.support as they are", continuing),
     ):
         print(f"{name}:", *(f'    "{key}": {value:.3f},' for key, value in fitted.items()), sep="\n")
+    for kind, name in ((True, "follow-ups"), (False, "others")):
+        joined = [
+            continues.probability(seen, continuing) >= continues.LEAST for seen, follows in second if follows == kind
+        ]
+        print(f"{name} that point back to nothing: {len(joined)}, joined {np.mean(joined):.3f}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Fit the weights of the checker and print them: `python -m rag.evaluate.fit_check`.
 
-On claims that the entailer has not seen (`rag.evaluate.train.is_held_out`), each checked against all sentences it stands
+On claims that neither network has seen (`rag.evaluate.train.is_held_out`), each checked against all sentences it stands
 before; events about which dev or test questions ask are left out. The score is to tell what an article says from what it does
 not mention: told claims, written by hand about the corpus or about other texts or made by rule, stand against told ones before
 an article that does not tell them, its own without the sentences that do or one of another event. Claims with one thing wrong
@@ -12,8 +12,7 @@ the line between. A second model tells what is about the same thing from what is
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,7 +20,7 @@ import numpy as np
 from rag.ask import Chipdesk
 from rag.check import FEATURES, TOPIC_FEATURES, measure
 from rag.evaluate.corruptions import events_to_fit_on
-from rag.evaluate.fit import Matrix, fit
+from rag.evaluate.fit import Matrix, even, fit, show_progress
 from rag.evaluate.statements import BY_RULE, STRANGER, WITHOUT, Stated, gather, without
 from rag.evaluate.train import is_held_out
 from rag.memory import Recent
@@ -32,7 +31,7 @@ EMBEDDED: Final = 64
 
 
 def claims_to_fit_on(desk: Chipdesk) -> list[Stated]:
-    """Claims about events that neither the entailer nor a measured question has seen."""
+    """Claims about events that neither network nor a measured question has seen."""
     events = events_to_fit_on()
     claims = [
         each
@@ -76,19 +75,11 @@ def matrices(
     return {names: np.asarray(made) for names, made in rows.items()}
 
 
-def even(labels: Sequence[bool], groups: Sequence[Hashable]) -> Matrix:
-    """Weights (n,), 1 on average: both labels weigh the same, and all groups of a label."""
-    sizes = Counter(groups)
-    kinds = Counter(dict(zip(groups, labels, strict=True)).values())
-    weight: Matrix = np.asarray([1 / (sizes[each] * kinds[label]) for label, each in zip(labels, groups, strict=True)])
-    return weight / float(weight.mean())
-
-
 def main() -> None:
     """Measure the claims and print the new weights, with how well they tell the claims apart."""
     desk = Chipdesk(load())
     claims = claims_to_fit_on(desk)
-    made = matrices(desk, claims, lambda line: print(f"\r{line:60}", end="", file=sys.stderr, flush=True))
+    made = matrices(desk, claims, show_progress)
     groups = [group(each) for each in claims]
     told = [each.claim.told for each in claims]
     about = [bool(each.bearing) for each in claims]

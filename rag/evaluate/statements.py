@@ -104,7 +104,7 @@ def read_claims(folder: Path | None = None) -> list[Claim]:
     Raises:
         CorpusError: the file is missing or a line is not a claim; names file and line.
     """
-    return _lines(folder, "claims.jsonl", _claim)
+    return read_lines(folder, "claims.jsonl", _claim)
 
 
 def read_elsewhere(folder: Path | None = None) -> list[Stated]:
@@ -113,10 +113,15 @@ def read_elsewhere(folder: Path | None = None) -> list[Stated]:
     Raises:
         CorpusError: the file is missing or a line is not a text with claims; names file and line.
     """
-    return [stated for each in _lines(folder, "elsewhere.jsonl", _elsewhere) for stated in each]
+    return [stated for each in read_lines(folder, "elsewhere.jsonl", _elsewhere) for stated in each]
 
 
-def _lines(folder: Path | None, name: str, read: Callable[[dict[str, Any]], Read]) -> list[Read]:
+def read_lines(folder: Path | None, name: str, read: Callable[[dict[str, Any]], Read]) -> list[Read]:
+    """Each line of a file of hand-written training data.
+
+    Raises:
+        CorpusError: the file is missing or `read` refuses a line; names file and line.
+    """
     path = (folder or home() / "tests" / "qa") / name
     if not path.is_file():
         raise CorpusError(f"{path} is missing.", "Train in a checkout of the repository.")
@@ -125,7 +130,7 @@ def _lines(folder: Path | None, name: str, read: Callable[[dict[str, Any]], Read
         try:
             found.append(read(json.loads(line)))
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise CorpusError(f"{path}:{number}: not a claim: {error!r}.") from error
+            raise CorpusError(f"{path}:{number}: cannot be used: {error!r}.") from error
     return found
 
 

@@ -5,12 +5,11 @@ Each question is shown with a few passages that retrieval really finds for it: o
 others that do not, first of all from the same event. With `everything` there are more twins, and questions about texts that
 are not in the corpus, beside their own text and others: such a reader reads other texts better (right sentence .69 against
 .61) and this corpus a little worse (answerable told apart .811 against .819), so that the one in the repository is without.
-The loss is that of a choice among all their sentences and "nothing here answers it" (whose score is
-0), plus a yes/no for each sentence. Some questions are shown without their answer, as are those that have none: the reader
-learns to find nothing. A second score per sentence says whether it corrects what the question wrongly takes as given. The
-entailer is a network of the same shape: it sees each claim beside some sentences of an article, and learns whether these
-tell it. (Both in one network, trained on both by turns, was worse at either: claims .74 against .80, AUC on events held
-out.)
+The loss is that of a choice among all their sentences and "nothing here answers it" (whose score is 0), plus a yes/no for each
+sentence. Some questions are shown without their answer, as are those that have none: the reader learns to find nothing. A
+second score per sentence says whether it corrects what the question wrongly takes as given. The entailer is a network of the
+same shape: it sees each claim beside some sentences of an article, and learns whether these tell it. (Both in one network,
+trained on both by turns, was worse at either: claims .74 against .80, AUC on events held out.)
 
 The first `LAYERS` layers of multilingual-e5-small are the beginning; word vectors stay as they are. Deterministic for one
 machine and thread count: the seed fixes order, sampling and dropout.
