@@ -64,9 +64,6 @@ HEAD: Final = """
 let chipdeskShown = 0;
 // each further sentence brings the cards anew: those that are being read stay open
 const chipdeskOpen = new Set();
-document.addEventListener("toggle", ({target}) => {
-  if (target.matches("#chat details.card")) chipdeskOpen[target.open ? "add" : "delete"](target.id);
-}, true);
 new MutationObserver(() => {
   for (const id of chipdeskOpen) {
     const card = document.getElementById(id);
@@ -85,12 +82,16 @@ document.addEventListener("click", (event) => {
     document.getElementById("again").click();
     return;
   }
+  // noted with the click: a "toggle" comes later and is lost when the card is replaced in between
+  const read = event.target.closest("#chat details.card > summary")?.parentElement;
+  if (read) chipdeskOpen[read.open ? "delete" : "add"](read.id);
   const mark = event.target.closest("a.cite");
   if (!mark) return;
   event.preventDefault();
   const card = document.getElementById(mark.getAttribute("href").slice(1));
   if (!card) return;
   card.open = true;
+  chipdeskOpen.add(card.id);
   const target = card.querySelector("mark") || card;
   target.scrollIntoView({behavior: "smooth", block: "center"});
   card.classList.remove("flash"); void card.offsetWidth; card.classList.add("flash");

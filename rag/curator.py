@@ -57,7 +57,17 @@ CSS: Final = """
 
 HOLD: Final = "(wanted) => { document.getElementById('judging').inert = true; return wanted; }"
 """Until the chosen article is there, nobody types into the fields of the one before."""
-RELEASE: Final = "() => { document.getElementById('judging').inert = false; }"
+RELEASE: Final = """() => {
+  const judging = document.getElementById("judging");
+  const release = () => {
+    const chosen = document.querySelector("#waiting input:checked");
+    const shown = document.querySelector("#item .item");
+    // the page is drawn after this is called, and the reply to an earlier choice must not open the fields of a later one
+    if (chosen && shown && chosen.value !== shown.dataset.id) requestAnimationFrame(release);
+    else requestAnimationFrame(() => { judging.inert = false; });
+  };
+  release();
+}"""
 
 
 def create_curator(desk: Chipdesk, i18n: gr.I18n, chat: str) -> gr.Blocks:

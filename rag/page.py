@@ -170,7 +170,7 @@ def item_html(item: Item | None, language: Language) -> str:
         alike = f'<p class="heading">{_label("resembles", language)}</p><ul class="near">{alike}</ul>'
     prose = "".join(f"<p>{_inert(paragraph)}</p>" for paragraph in article.text.split("\n") if paragraph.strip())
     return (
-        f'<div class="item"><p class="title" lang="{article.language}">{_inert(article.title)}</p><dl class="facts">{facts}</dl>'
+        f'<div class="item" data-id="{_inert(article.id)}"><p class="title" lang="{article.language}">{_inert(article.title)}</p><dl class="facts">{facts}</dl>'
         f'{alike}<div class="article" lang="{article.language}">{prose}</div></div>'
     )
 
