@@ -877,7 +877,9 @@ def _outlet(source: Source) -> str:
 
 @app.command("eval")
 def evaluate(
-    suite: Annotated[str, typer.Option(help="qa, headlines, corruptions, xquad, xquad-r, rte3 or wice.")] = "qa",
+    suite: Annotated[
+        str, typer.Option(help="qa, headlines, off-topic, corruptions, xquad, xquad-r, rte3 or wice.")
+    ] = "qa",
     split: Annotated[str | None, typer.Option(help="For qa: dev, test or all.", show_default="dev")] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder with the public benchmark (xquad, xquad-r, rte3, wice).")
@@ -994,26 +996,24 @@ def _write(path: Path, text: str, what: str) -> None:
 def train(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the weights.", show_default="rag/")] = None,
     only: Annotated[Literal["reader", "entailer"] | None, typer.Option(help="Train just this one.")] = None,
-    everything: Annotated[
-        bool, typer.Option("--everything", help="Show the reader more twins and other texts, too; half an hour more.")
-    ] = False,
     corpus: Corpus = None,
     index: IndexDir = None,
     as_json: Json = False,
 ) -> None:
-    """Train the reader on the training questions and the entailer on the claims; takes about two hours on two cores."""
+    """Train the reader on the training questions and the entailer on the claims; takes about three hours on two cores."""
     from rag.evaluate.train import run
     from rag.reader import FILE
 
     folder = out or FILE.parent
     settings = load(corpus=corpus, index=index)
-    done = run(settings, folder, only=only, everything=everything, progress=_progress_line())
+    done = run(settings, folder, only=only, progress=_progress_line())
     if as_json:
         _print_json(done)
         return
     for name, record in done.items():
         held = ", ".join(f"{key} {value}" for key, value in record["held out"].items())
-        err.print(f"Trained the {name} in {record['minutes']} minutes. Held out: {held}.")
+        minutes = sum(each["minutes"] for each in record.get("trainings", [record]))
+        err.print(f"Trained the {name} in {minutes:.0f} minutes. Held out: {held}.")
     err.print(
         f"The weights are in {escape(str(folder))}; now fit what is made of them with `python -m rag.evaluate.fit` and "
         "`python -m rag.evaluate.fit_check`."

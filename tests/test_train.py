@@ -20,7 +20,9 @@ from rag.evaluate.train import (
     held_out,
     judge,
     judge_claims,
+    mean_of,
     sample,
+    start,
     train,
     train_claims,
 )
@@ -127,10 +129,26 @@ def test_a_small_training_learns_and_its_weights_run(tmp_path: Path) -> None:
         for n, city in enumerate(facts)
     ]  # fmt: skip
     file = tmp_path / "reader.onnx"
-    done = train(examples * 8, file, epochs=2, rate=1e-3, layers=1, progress=lambda _: None)
-    assert done["questions"] == 8 * len(examples)
+    told: list[str] = []
+    done = train([examples * 8, examples[:6] * 8], file, epochs=(2, 3), rate=1e-3, layers=1, progress=told.append)
+    assert [(each["questions"], each["epochs"]) for each in done["trainings"]] == [(64, 2), (48, 3)]
+    assert told[0].startswith("reader 1 of 2: step 10 of 16, ")
+    assert told[-1].startswith("reader 2 of 2: ")
     judged = judge(OnnxReader(file=file), examples)
     assert judged["right sentence"] == 1.0, done
+
+
+def test_the_mean_of_two_networks_lies_between_them() -> None:
+    torch = pytest.importorskip("torch")
+    one, other = start(1, "reader"), start(1, "reader")
+    with torch.no_grad():
+        other.head[2].bias += 2.0
+        other.norm.weight *= 3.0
+    middle = mean_of([one, other])
+    assert torch.allclose(middle.head[2].bias, one.head[2].bias + 1.0)
+    assert torch.allclose(middle.norm.weight, 2 * one.norm.weight)
+    assert torch.equal(middle.layers[0].query.weight, one.layers[0].query.weight)
+    assert torch.allclose(other.norm.weight, 3 * one.norm.weight), "the parts stay as they are"
 
 
 def test_a_small_training_on_claims_learns_and_its_weights_run(tmp_path: Path) -> None:

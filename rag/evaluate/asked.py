@@ -1,5 +1,5 @@
-"""Questions about texts that are in no corpus: how well the reader reads what it has not learned, and, if wanted, more to learn
-from (`chipdesk train --everything`).
+"""Questions about texts that are in no corpus: how well the reader reads what it has not learned, and more to learn
+from (`chipdesk train`).
 
 tests/qa/asked.jsonl holds short texts about anything but chips, invented or common knowledge, each with questions written by
 hand: five that one of its sentences answers, and three near misses. A reader that has seen chip news only learns its words;
