@@ -21,7 +21,9 @@ R2 = (
 
 def found(logit: float) -> list[Evidence]:
     """Evidence whose best sentence the reader gives this logit."""
-    return [replace(evidence("A sentence.", 0.5 if logit > 0 else 0.01), features={"reader": logit})] * 20
+    return [
+        replace(evidence("A sentence.", 0.5 if logit > 0 else 0.01), features={"reader": logit, "chunk_cosine": 0.5})
+    ] * 20
 
 
 def test_the_weights_belong_to_the_signs() -> None:

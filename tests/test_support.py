@@ -5,14 +5,17 @@ from dataclasses import replace
 import pytest
 from made import evidence
 
-from rag.support import ANSWERED, FEATURES, SIGNS, WEIGHTS, answered, signs, support
+from rag.support import ALONE, ANSWERED, FAR, FEATURES, SIGNS, WEIGHTS, answered, signs, support
 from rag.types import Evidence
 
 
 def ranked(*measured: tuple[float, float, float]) -> list[Evidence]:
     """Evidence with (support, the reader's logit, its share), best first."""
     return [
-        replace(evidence(f"Sentence {number}.", value), features={"reader": logit, "reader_share": share})
+        replace(
+            evidence(f"Sentence {number}.", value),
+            features={"reader": logit, "reader_share": share, "chunk_cosine": 0.5},
+        )
         for number, (value, logit, share) in enumerate(measured)
     ]
 
@@ -47,6 +50,24 @@ def test_more_support_and_a_surer_reader_make_an_answer_likelier() -> None:
     near_miss = ranked((0.05, -1.0, 0.05), (0.04, -1.2, 0.04))
     clear = ranked((0.7, 1.0, 0.8), (0.2, -0.5, 0.1))
     assert answered(clear, 48) > answered(near_miss, 48)
+
+
+def test_what_a_story_tells_again_is_likelier_an_answer() -> None:
+    """Another sentence of the story, in whichever language, speaks for the best one; one of another story does not."""
+    told = ranked((0.3, 0.0, 0.3), (0.2, -0.2, 0.2))
+    elsewhere = replace(told[1].article, id="other.en", event="other")
+    once = [told[0], replace(told[1], article=elsewhere)]
+    assert told[0].article.event == told[1].article.event
+    assert (signs(told)["again"], signs(once)["again"], signs(told[:1])["again"]) == (-0.2, ALONE, ALONE)
+    assert answered(told, 48) > answered(once, 48) == answered(told[:1], 48)
+
+
+def test_what_looks_like_an_answer_in_a_passage_about_something_else_is_hardly_one() -> None:
+    close = ranked((0.3, 0.0, 0.3))
+    away = [replace(close[0], features={**close[0].features, "chunk_cosine": FAR - 1.0})]
+    edge = [replace(close[0], features={**close[0].features, "chunk_cosine": FAR})]
+    assert signs(away)["far"] == 1.0
+    assert answered(edge, 48) == answered(close, 48) > 1.5 * answered(away, 48)
 
 
 def test_the_best_of_few_sentences_is_likelier_an_answer() -> None:

@@ -4,8 +4,8 @@ Logistic regression by Newton's method with an L2 penalty, on the measurements o
 questions whose events the reader has not seen (`rag.evaluate.train.held_out`): its judgement of what it learned from is too
 good to be calibrated on. Gold sentences are positive, all others negative; each question weighs the same, however many
 candidates it has, and questions without an answer have negatives only. The second model is fitted on what the first makes of
-the same questions, the third on tests/qa/followups.jsonl against some of those questions behind a conversation about another
-event. Deterministic: no random numbers are involved.
+the same questions, and of some about anything but chips; the third on tests/qa/followups.jsonl against some of those questions
+behind a conversation about another event. Deterministic: no random numbers are involved.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ import numpy.typing as npt
 
 from rag import continues
 from rag.ask import Chipdesk
+from rag.evaluate.asked import Asked
+from rag.evaluate.off_topic import to_fit_on
 from rag.evaluate.questions import Item, read_questions
 from rag.evaluate.train import held_out
 from rag.settings import load
@@ -56,6 +58,18 @@ def measure(desk: Chipdesk, items: Sequence[Item], progress: Callable[[str], Non
         evidence = desk.evidence(*desk.read(item.question, history=item.history))
         if evidence:
             measured.append(Measured(frozenset(gold), tuple(evidence)))
+    progress("")
+    return measured
+
+
+def measure_off_topic(desk: Chipdesk, asked: Sequence[Asked], progress: Callable[[str], None]) -> list[Measured]:
+    """The same for questions about other matters, which the corpus does not answer."""
+    measured = []
+    for number, each in enumerate(asked, start=1):
+        if number % 20 == 0:
+            progress(f"measuring question on other matters {number:,} of {len(asked):,}")
+        if evidence := desk.evidence(*desk.read(each.question)):
+            measured.append(Measured(frozenset(), tuple(evidence)))
     progress("")
     return measured
 
@@ -171,11 +185,12 @@ def main() -> None:
     desk = Chipdesk(load())
     measured = measure(desk, items, show_progress)
     weights = fit_support(measured)
+    off_topic = measure_off_topic(desk, to_fit_on(), show_progress)
     second = measure_second(desk, second_questions(read_questions("followups"), items), show_progress)
     continuing = fit_continues(second)
     for name, fitted in (
         ("rag.support WEIGHTS", weights),
-        ("rag.support ANSWERED", fit_answered(measured, weights)),
+        ("rag.support ANSWERED", fit_answered([*measured, *off_topic], weights)),
         ("rag.continues WEIGHTS, with the weights of rag.support as they are", continuing),
     ):
         print(f"{name}:", *(f'    "{key}": {value:.3f},' for key, value in fitted.items()), sep="\n")
