@@ -877,10 +877,10 @@ def _outlet(source: Source) -> str:
 
 @app.command("eval")
 def evaluate(
-    suite: Annotated[
-        str, typer.Option(help="qa, headlines, off-topic, corruptions, xquad, xquad-r, rte3 or wice.")
-    ] = "qa",
-    split: Annotated[str | None, typer.Option(help="For qa: dev, test or all.", show_default="dev")] = None,
+    suite: Annotated[str, typer.Option(help="qa, headlines, corruptions, xquad, xquad-r, rte3 or wice.")] = "qa",
+    split: Annotated[
+        str | None, typer.Option(help="For qa: dev, test, all, followups or off-topic.", show_default="dev")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder with the public benchmark (xquad, xquad-r, rte3, wice).")
     ] = None,

@@ -60,6 +60,9 @@ ANSWERED: Final[dict[str, float]] = {
 FAR: Final = -1.0
 """Cosine of a passage, as it is measured, below which it is about something else: of what is best for questions on other
 subjects it is -1.7 (median), of 95 % of the best for answerable ones more than this."""
+FARTHEST: Final = 2.0
+"""No passage counts as farther than this below `FAR`: the cosines of another model (`CHIPDESK_MODEL`) may all lie there, and must
+not decline everything."""
 ALONE: Final = -1.6
 """What stands for the judgement of a second sentence where a story has only one: the median of those that have more."""
 LOOKED_AT: Final = 48
@@ -101,7 +104,7 @@ def signs(evidence: Sequence[Evidence]) -> dict[str, float]:
         best: logit of the best support. reader: the reader's best logit (scaled), of whichever sentence. again: its best for
             another sentence of the same story, in whichever language: what is so is often told or touched on twice, what
             merely looks like an answer seldom. far: how much the best sentence's passage is less like the question than
-            `FAR`, 0 or more: the reader knows what answers look like, even those to questions about something else.
+            `FAR`, 0..`FARTHEST`: the reader knows what answers look like, even those to questions about something else.
     """
     top = max(evidence, key=lambda item: item.features["reader"])
     others = [item for item in evidence if item.article.event == top.article.event and item is not top]
@@ -109,7 +112,7 @@ def signs(evidence: Sequence[Evidence]) -> dict[str, float]:
         "best": logit(evidence[0].support),
         "reader": top.features["reader"],
         "again": max((item.features["reader"] for item in others), default=ALONE),
-        "far": max(0.0, FAR - evidence[0].features["chunk_cosine"]),
+        "far": min(FARTHEST, max(0.0, FAR - evidence[0].features["chunk_cosine"])),
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from made import evidence
 
-from rag.support import ALONE, ANSWERED, FAR, FEATURES, SIGNS, WEIGHTS, answered, signs, support
+from rag.support import ALONE, ANSWERED, FAR, FARTHEST, FEATURES, SIGNS, WEIGHTS, answered, signs, support
 from rag.types import Evidence
 
 
@@ -67,6 +67,8 @@ def test_what_looks_like_an_answer_in_a_passage_about_something_else_is_hardly_o
     away = [replace(close[0], features={**close[0].features, "chunk_cosine": FAR - 1.0})]
     edge = [replace(close[0], features={**close[0].features, "chunk_cosine": FAR})]
     assert signs(away)["far"] == 1.0
+    other_model = [replace(close[0], features={**close[0].features, "chunk_cosine": -20.0})]
+    assert signs(other_model)["far"] == FARTHEST
     assert answered(edge, 48) == answered(close, 48) > 1.5 * answered(away, 48)
 
 

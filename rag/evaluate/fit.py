@@ -22,7 +22,6 @@ import numpy.typing as npt
 
 from rag import continues
 from rag.ask import Chipdesk
-from rag.evaluate.asked import Asked
 from rag.evaluate.off_topic import to_fit_on
 from rag.evaluate.questions import Item, read_questions
 from rag.evaluate.train import held_out
@@ -58,18 +57,6 @@ def measure(desk: Chipdesk, items: Sequence[Item], progress: Callable[[str], Non
         evidence = desk.evidence(*desk.read(item.question, history=item.history))
         if evidence:
             measured.append(Measured(frozenset(gold), tuple(evidence)))
-    progress("")
-    return measured
-
-
-def measure_off_topic(desk: Chipdesk, asked: Sequence[Asked], progress: Callable[[str], None]) -> list[Measured]:
-    """The same for questions about other matters, which the corpus does not answer."""
-    measured = []
-    for number, each in enumerate(asked, start=1):
-        if number % 20 == 0:
-            progress(f"measuring question on other matters {number:,} of {len(asked):,}")
-        if evidence := desk.evidence(*desk.read(each.question)):
-            measured.append(Measured(frozenset(), tuple(evidence)))
     progress("")
     return measured
 
@@ -185,7 +172,7 @@ def main() -> None:
     desk = Chipdesk(load())
     measured = measure(desk, items, show_progress)
     weights = fit_support(measured)
-    off_topic = measure_off_topic(desk, to_fit_on(), show_progress)
+    off_topic = measure(desk, to_fit_on(), show_progress)
     second = measure_second(desk, second_questions(read_questions("followups"), items), show_progress)
     continuing = fit_continues(second)
     for name, fitted in (

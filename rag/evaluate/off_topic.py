@@ -1,49 +1,36 @@
-"""Questions about anything but what the corpus is about: are they declined?
+"""Questions about anything but what the corpus is about, which are to be declined.
 
 They are those of tests/qa/asked.jsonl, about texts that are in no corpus and that the reader was not trained on. The next best
 passage of a corpus often looks like an answer to them: "How long had one in old Rome who did not pay his debts?" was answered
-with a bankruptcy of 2009. One in `OTHERS` of them helps to fit `rag.support.answered`, the others measure it.
+with a bankruptcy of 2009. One in `OTHERS` of them helps to fit `rag.support.answered`, the others measure it
+(`chipdesk eval --split off-topic`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Final
 
-from rag.ask import Chipdesk
-from rag.evaluate.asked import Asked, read_asked
-from rag.evaluate.metrics import mean
-from rag.evaluate.run import Result
+from rag.evaluate.asked import read_asked
+from rag.evaluate.questions import Item
 from rag.evaluate.train import is_held_out
 
+SPLIT: Final = "off-topic"
 OTHERS: Final = 3
 
 
-def to_fit_on() -> list[Asked]:
+def to_fit_on() -> list[Item]:
     """What `rag.evaluate.fit` asks."""
-    return _held_out()[::OTHERS]
+    return _questions()[::OTHERS]
 
 
-def to_measure() -> list[Asked]:
+def to_measure() -> list[Item]:
     """What nothing was fitted on."""
-    return [each for number, each in enumerate(_held_out()) if number % OTHERS]
+    return [item for number, item in enumerate(_questions()) if number % OTHERS]
 
 
-def _held_out() -> list[Asked]:
-    return [each for each in read_asked() if is_held_out(each.text)]
-
-
-def evaluate_off_topic(desk: Chipdesk, asked: Sequence[Asked], *, progress: Callable[[str], None]) -> Result:
-    """Ask each, and count those that are declined, by language. None of them has an answer in a corpus of chip news."""
-    declined: dict[str, list[float]] = {}
-    for number, each in enumerate(asked, start=1):
-        progress(f"question {number} of {len(asked)}")
-        declined.setdefault(each.language, []).append(float(desk.ask(each.question).abstained))
-    progress("")
-    groups = {language: _figures(scores) for language, scores in sorted(declined.items())}
-    every = [score for scores in declined.values() for score in scores]
-    return Result("off-topic", {"index": desk.index.manifest.identity}, _figures(every), groups)
-
-
-def _figures(scores: Sequence[float]) -> dict[str, float | int | None]:
-    return {"n": len(scores), "declined": mean(scores)}
+def _questions() -> list[Item]:
+    held_out = (each for each in read_asked() if is_held_out(each.text))
+    return [
+        Item(f"{SPLIT}-{number}", each.question, each.language, "off_topic", False, (), (), {})
+        for number, each in enumerate(held_out)
+    ]

@@ -60,7 +60,8 @@ def read_questions(split: str, folder: Path | None = None) -> list[Item]:
         path = folder / f"{name}.jsonl"
         if not path.is_file():
             raise CorpusError(
-                f"{path} is missing.", "Choose --split dev, test or all, in a checkout of the repository."
+                f"{path} is missing.",
+                "Choose --split dev, test, all, followups or off-topic, in a checkout of the repository.",
             )
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
             try:

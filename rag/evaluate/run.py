@@ -1,4 +1,4 @@
-"""Run a suite and gather its results: `qa`, `headlines` and `off-topic` over the corpus, `xquad` and `xquad-r` over public data."""
+"""Run a suite and gather its results: `qa` and `headlines` over the corpus, `xquad` and `xquad-r` over public data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from rag.evaluate.questions import Item, checksum, read_questions
 from rag.settings import Settings
 from rag.types import Hit
 
-SUITES: Final = ("qa", "headlines", "off-topic", "xquad", "xquad-r", "corruptions", "rte3", "wice")
+SUITES: Final = ("qa", "headlines", "xquad", "xquad-r", "corruptions", "rte3", "wice")
 Table = tuple[str, list[str], list[list[str]]]
 """Title, column heads, rows."""
 KIND: Final = "kind "
@@ -248,7 +248,7 @@ def evaluate(
 
     Args:
         suite: one of SUITES.
-        split: for qa: dev, test or all.
+        split: for qa: dev, test, all, followups or off-topic.
         data: folder with the public benchmarks, for xquad, xquad-r, rte3 and wice.
         progress: told what is being done.
 
@@ -256,13 +256,12 @@ def evaluate(
         BadRequest: no such suite, or `data` is needed.
     """
     if suite == "qa":
-        return evaluate_questions(Chipdesk(settings), read_questions(split), split=split, progress=progress)
+        from rag.evaluate import off_topic
+
+        items = off_topic.to_measure() if split == off_topic.SPLIT else read_questions(split)
+        return evaluate_questions(Chipdesk(settings), items, split=split, progress=progress)
     if suite == "headlines":
         return evaluate_headlines(Chipdesk(settings), progress=progress)
-    if suite == "off-topic":
-        from rag.evaluate.off_topic import evaluate_off_topic, to_measure
-
-        return evaluate_off_topic(Chipdesk(settings), to_measure(), progress=progress)
     if suite == "corruptions":
         from rag.evaluate.corruptions import evaluate_corruptions
 

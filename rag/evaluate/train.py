@@ -210,13 +210,11 @@ def train(
     """
     models, trainings = [], []
     for number, (examples, many) in enumerate(zip(sets, epochs, strict=True), start=1):
-
-        def tell(line: str, label: str = f"reader {number} of {len(sets)}") -> None:
-            progress(f"{label}: {line}")
-
         model = start(layers, "reader")
         batches = partial(_batches, examples, BATCH, many)
-        done = _optimise(model, _loss, batches, many * math.ceil(len(examples) / BATCH), rate, tell)
+        steps = many * math.ceil(len(examples) / BATCH)
+        tell = _labelled(f"reader {number} of {len(sets)}", progress)
+        done = _optimise(model, _loss, batches, steps, rate, tell)
         models.append(model)
         trainings.append({"questions": len(examples), "epochs": many} | done)
     export(mean_of(models), file)
@@ -236,9 +234,13 @@ def train_claims(
     model = start(layers, "entailer")
     batches = partial(_batches, claims, CLAIMS, epochs)
     steps = epochs * math.ceil(len(claims) / CLAIMS)
-    done = _optimise(model, _claims_loss, batches, steps, rate, lambda now: progress(f"entailer: {now}"))
+    done = _optimise(model, _claims_loss, batches, steps, rate, _labelled("entailer", progress))
     export(model, file)
     return {"claims": len(claims), "layers": layers, "epochs": epochs, "rate": rate, "seed": SEED} | done
+
+
+def _labelled(label: str, progress: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda line: progress(f"{label}: {line}")
 
 
 def mean_of(models: Sequence[Any]) -> Any:
