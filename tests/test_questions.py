@@ -131,7 +131,7 @@ def test_the_checksum_names_the_questions_and_not_their_order() -> None:
 
 
 def test_a_missing_split_says_which_exist(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"nope\.jsonl is missing.*dev, test or all"):
+    with pytest.raises(CorpusError, match=r"nope\.jsonl is missing.*dev, test, all, followups or off-topic"):
         read_questions("nope", tmp_path)
 
 

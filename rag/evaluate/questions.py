@@ -20,6 +20,10 @@ KINDS: Final = (
 )  # fmt: skip
 
 
+SPLITS: Final = ("dev", "test", "all", "followups", "off-topic")
+"""What `read_questions` is asked for: "all" is dev and test; train is for training and fitting only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gold:
     """A sentence that answers a question."""
@@ -49,7 +53,7 @@ class Item:
 
 
 def read_questions(split: str, folder: Path | None = None) -> list[Item]:
-    """The questions of one split (dev, test, or "all" for both).
+    """The questions of one split (see `SPLITS`).
 
     Raises:
         CorpusError: the file is missing or a line is not a question; names file and line.
@@ -61,7 +65,7 @@ def read_questions(split: str, folder: Path | None = None) -> list[Item]:
         if not path.is_file():
             raise CorpusError(
                 f"{path} is missing.",
-                "Choose --split dev, test, all, followups or off-topic, in a checkout of the repository.",
+                f"Choose --split {', '.join(SPLITS[:-1])} or {SPLITS[-1]}, in a checkout of the repository.",
             )
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
             try:
