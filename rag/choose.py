@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from rag.period import fits, mentions
-from rag.support import answered
+from rag.support import answered, is_near
 from rag.types import Evidence, Question, Selection
 from rag.words import STOPWORDS, fold, tokens
 
@@ -148,9 +148,10 @@ def _leads_instead(item: Evidence, best: Evidence) -> bool:
 
 
 def nearest(question: Question, evidence: Sequence[Evidence]) -> tuple[tuple[Evidence, ...], ...]:
-    """The best sentence of each of the nearest events, in the question's language where the event is told in it."""
+    """The best sentence of each of the nearest events, in the question's language where the event is told in it; nothing where
+    all found is about something else."""
     best: dict[str, Evidence] = {}
-    for item in evidence:
+    for item in filter(lambda item: is_near(item.features), evidence):
         known = best.get(item.article.event)
         if known is None:
             if len(best) < NEAREST:

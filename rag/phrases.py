@@ -289,7 +289,7 @@ def declined(reason: Reason, question: Question, near: Selection, covered: tuple
     Args:
         reason: why.
         question: its language, filters and period are spoken of.
-        near: what comes nearest; for a false premise the sentence that corrects it, cited as [1].
+        near: what comes nearest, if anything is near; for a false premise the sentence that corrects it, cited as [1].
         covered: dates of the oldest and the newest article; None for an empty corpus.
     """
     language = question.language
@@ -312,6 +312,8 @@ def declined(reason: Reason, question: Question, near: Selection, covered: tuple
     if near.statements:
         titles = "; ".join(_titled(statement[0].article, language) for statement in near.statements)
         parts.append(f"Am nächsten kommen: {titles}." if german else f"The nearest coverage: {titles}.")
+    elif reason == "no_coverage":
+        parts.append("Nichts darin kommt ihr nahe." if german else "Nothing in it comes near.")
     parts.append(f"Es reicht von {first} bis {last}." if german else f"It covers {first} to {last}.")
     return " ".join(parts)
 

@@ -108,15 +108,24 @@ def test_an_english_question_is_answered_from_the_german_only_article(desk: Chip
 
 
 @pytest.mark.parametrize("text", OFF_TOPIC)
-def test_what_the_corpus_does_not_cover_is_declined(desk: Chipdesk, text: str) -> None:
+def test_what_is_about_something_else_is_declined_and_nothing_is_called_near(desk: Chipdesk, text: str) -> None:
     answer = desk.ask(text)
     assert_declined(desk, answer)
     assert answer.reason == "no_coverage"
     assert answer.language == OFF_TOPIC[text]
-    assert 1 <= len(answer.citations) <= 3
-    events = [citation.event for citation in answer.citations]
-    assert len(set(events)) == len(events)
+    assert answer.citations == ()
     assert ("Korpus" if answer.language == "de" else "corpus") in answer.answer
+
+
+@pytest.mark.parametrize(
+    "text", ["Who is the chief financial officer of DeepSeek?", "Wie viele Menschen arbeiten bei DeepSeek?"]
+)
+def test_a_near_miss_is_declined_with_what_comes_nearest(desk: Chipdesk, text: str) -> None:
+    answer = desk.ask(text)
+    assert_declined(desk, answer)
+    assert answer.reason == "no_coverage"
+    events = [citation.event for citation in answer.citations]
+    assert 1 <= len(set(events)) == len(events) <= 3
 
 
 @pytest.mark.parametrize("text", ["why was Q9X delayed?", "Warum wurde Q9X verschoben?"], ids=["en", "de"])

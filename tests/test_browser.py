@@ -213,7 +213,7 @@ def test_a_card_that_is_read_stays_open_when_its_reply_comes_anew(visit: Visit) 
 
 
 def test_an_abstention_looks_different_and_names_the_nearest(visit: Visit) -> None:
-    reply = visit.ask("When did TSMC open its Arizona fab?")
+    reply = visit.ask("Who is the chief financial officer of DeepSeek?")
     expect(reply).to_have_class("reply declined")
     expect(reply.locator(".verdict")).to_have_text("No answer")
     expect(reply.locator("a.cite")).to_have_count(0)

@@ -39,6 +39,10 @@ def chosen(
     return [statement[0] for statement in found.statements]
 
 
+NEAR = {"chunk_cosine": 0.0, "context_coverage": 0.0, "cross_context": 0.0}
+"""Measurements of a passage that is about what is asked."""
+
+
 def other(
     quote: str, support: float = 0.9, *, day: int = 14, event: str = "other", language: Language = "en"
 ) -> Evidence:
@@ -221,8 +225,15 @@ def test_the_nearest_events_are_named_once_each_in_the_askers_language() -> None
         other("Drittens.", 0.05, event="c", language="de"),
         other("Fourth.", 0.04, event="d"),
     ]
-    found = nearest(question(language="en"), items)
+    found = nearest(question(language="en"), [replace(item, features=NEAR) for item in items])
     assert [statement[0].quote for statement in found] == ["First.", "Second.", "Drittens."]
+
+
+def test_what_is_about_something_else_is_not_named_as_near() -> None:
+    near = replace(other("R2 is late.", 0.02), features=NEAR)
+    far = [replace(other(f"{word}.", 0.03, event=word), features=NEAR | {"chunk_cosine": -1.5}) for word in ("a", "b")]
+    assert nearest(question(), [*far, near]) == ((near,),)
+    assert nearest(question(), far) == ()
 
 
 # --- questions that compare ------------------------------------------------------------------------------------------

@@ -72,10 +72,18 @@ def test_the_period_is_shown_and_can_be_taken_back(desk: Chipdesk) -> None:
 
 
 def test_declining_is_no_failure(desk: Chipdesk) -> None:
-    done = chipdesk("ask", "Was kostet ein Apfelkuchen in Lissabon?", *folders(desk.settings))
+    done = chipdesk("ask", "Wie viele Menschen arbeiten bei DeepSeek?", *folders(desk.settings))
     assert done.returncode == 0
     assert flat(done.stdout).startswith("Keine Antwort.")
     assert "Am nächsten" in done.stdout
+
+
+def test_a_question_about_something_else_gets_no_coverage_that_is_nothing_near(desk: Chipdesk) -> None:
+    said = flat(chipdesk("ask", "Wie backe ich einen Apfelkuchen?", *folders(desk.settings)).stdout)
+    assert said.startswith("Keine Antwort.")
+    assert "Nichts darin kommt ihr nahe." in said
+    assert "Am nächsten" not in said
+    assert "[1]" not in said
 
 
 BAD = {

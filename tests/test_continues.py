@@ -9,6 +9,7 @@ from rag.ask import Chipdesk
 from rag.continues import SIGNS, WEIGHTS, continues, signs
 from rag.evaluate.fit import second_questions
 from rag.evaluate.questions import read_questions
+from rag.support import FEATURES
 from rag.types import Evidence, Turn
 
 pytest_plugins = ("fixtures_desk",)
@@ -22,7 +23,10 @@ R2 = (
 def found(logit: float) -> list[Evidence]:
     """Evidence whose best sentence the reader gives this logit."""
     return [
-        replace(evidence("A sentence.", 0.5 if logit > 0 else 0.01), features={"reader": logit, "chunk_cosine": 0.5})
+        replace(
+            evidence("A sentence.", 0.5 if logit > 0 else 0.01),
+            features=dict.fromkeys(FEATURES, 0.0) | {"reader": logit},
+        )
     ] * 20
 
 

@@ -83,10 +83,11 @@ def test_a_time_that_was_read_from_the_question_is_named(language: Language) -> 
 
 
 @BOTH
-def test_nothing_near_is_not_mentioned(language: Language) -> None:
+def test_where_nothing_is_near_that_is_said(language: Language) -> None:
     text = declined(language, near=[])
     assert ":" not in text
-    assert text
+    assert ("Nichts darin" if language == "de" else "Nothing in it") in text
+    assert language_of(text) == language
 
 
 @BOTH

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from made import evidence
 
-from rag.support import ALONE, ANSWERED, FAR, FARTHEST, FEATURES, SIGNS, WEIGHTS, answered, signs, support
+from rag.support import ALONE, ANSWERED, FAR, FARTHEST, FEATURES, MET, SIGNS, WEIGHTS, answered, signs, support
 from rag.types import Evidence
 
 
@@ -14,7 +14,7 @@ def ranked(*measured: tuple[float, float, float]) -> list[Evidence]:
     return [
         replace(
             evidence(f"Sentence {number}.", value),
-            features={"reader": logit, "reader_share": share, "chunk_cosine": 0.5},
+            features=dict.fromkeys(FEATURES, 0.0) | {"reader": logit, "reader_share": share},
         )
         for number, (value, logit, share) in enumerate(measured)
     ]
@@ -70,6 +70,9 @@ def test_what_looks_like_an_answer_in_a_passage_about_something_else_is_hardly_o
     other_model = [replace(close[0], features={**close[0].features, "chunk_cosine": -20.0})]
     assert signs(other_model)["far"] == FARTHEST
     assert answered(edge, 48) == answered(close, 48) > 1.5 * answered(away, 48)
+    for words in ("context_coverage", "cross_context"):
+        worded = [replace(away[0], features={**away[0].features, words: MET})]
+        assert (signs(worded)["far"], answered(worded, 48)) == (0.0, answered(close, 48)), words
 
 
 def test_the_best_of_few_sentences_is_likelier_an_answer() -> None:
