@@ -69,6 +69,8 @@ WITNESSES: Final = 12
 """Sentences that one sentence of a draft is checked against, the nearest of what retrieval found."""
 RECENT: Final = timedelta(days=365)
 """How far before the newest article "the latest" is looked for apart, so that much older coverage does not bury it."""
+EACH: Final = 2
+"""Statements that there is room for on each thing a question compares, also where that is more than of another answer."""
 REMEMBERED: Final = 4_096
 """Vectors of sentences kept for the next check; 6 MB."""
 
@@ -365,13 +367,10 @@ class Chipdesk:
         return choose(question, evidence, most=self.settings.sentences, least=self.settings.support)
 
     def _each_part(self, question: Question, whole: Selection, index: Index) -> Selection:
-        """A comparing question's selection with what it does not say yet of the things compared."""
-        said = " ".join(item.quote for item in whole.evidence) if whole.reason is None else ""
-        told = {concept for language in LANGUAGES for concept in index.glossary.concepts(said, language)}
-        selections, without = [whole], []
+        """The selections for what a comparing question compares, then its own: a sentence that names all of it seldom answers
+        for each."""
+        selections, declined = [], []
         for part in question.parts:
-            if part.concept in told or re.search(rf"(?<!\w){re.escape(part.about)}(?!\w)", said, re.IGNORECASE):
-                continue
             own, vector = self.read(
                 part.text,
                 language=question.language,
@@ -379,11 +378,19 @@ class Chipdesk:
                 dates=question.period is not None,  # what the asker took back is taken back for the parts, too
                 index=index,
             )
-            selection = self._choose(own, self.evidence(own, vector, index=index))
-            selections.append(selection)
-            if selection.reason is not None:
-                without.append(part.about)
-        return replace(together(selections, most=self.settings.sentences), without=tuple(without))
+            selections.append(self._choose(own, self.evidence(own, vector, index=index)))
+            if selections[-1].reason is not None:
+                declined.append(part)
+        most = max(self.settings.sentences, EACH * len(question.parts))
+        found = together([*selections, whole], most=most)
+        said = " ".join(item.quote for item in found.evidence)
+        told = {concept for language in LANGUAGES for concept in index.glossary.concepts(said, language)}
+        without = (
+            part.about
+            for part in declined
+            if part.concept not in told and not re.search(rf"(?<!\w){re.escape(part.about)}(?!\w)", said, re.IGNORECASE)
+        )
+        return replace(found, without=tuple(without))
 
     def _answers_unfiltered(self, question: Question, vector: Vectors, index: Index) -> bool:
         evidence = self.evidence(replace(question, filters=Filters()), vector, index=index)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from rag.period import fits, mentions
@@ -131,16 +132,20 @@ def _says_why_at_once(item: Evidence, best: Evidence) -> bool:
 
 
 def together(selections: Sequence[Selection], *, most: int) -> Selection:
-    """The selections for the parts of a question as one, each with its share of the statements; the first where all decline."""
+    """The selections for the parts of a question as one, in their order: the first statement of each, then the second of each, as
+    long as there is room. Where all decline, the last one, which is that of the whole question."""
     answering = [selection for selection in selections if selection.reason is None]
     if not answering:
-        return selections[0]
-    share = max(1, most // len(answering))
-    told: list[tuple[Evidence, ...]] = []
-    for selection in answering:
-        new = [each for each in selection.statements if all(each[0] != other[0] for other in told)]
-        told += new[:share]
-    return Selection(tuple(told[:most]), differ=any(selection.differ for selection in answering))
+        return selections[-1]
+    told: list[tuple[int, tuple[Evidence, ...]]] = []
+    seen = set()
+    for row in zip_longest(*(selection.statements for selection in answering)):
+        for number, statement in enumerate(row):
+            if statement and len(told) < most and (place := (statement[0].article.id, statement[0].span)) not in seen:
+                seen.add(place)
+                told.append((number, statement))
+    told.sort(key=lambda each: each[0])
+    return Selection(tuple(statement for _, statement in told), differ=any(each.differ for each in answering))
 
 
 def _leads_instead(item: Evidence, best: Evidence) -> bool:

@@ -285,9 +285,13 @@ def test_an_answer_is_seen_growing_from_its_evidence(written: Chipdesk) -> None:
 # --- questions that compare ------------------------------------------------------------------------------------------
 
 
-def test_each_thing_compared_is_searched_for(desk: Chipdesk) -> None:
-    answer = desk.ask("H20 vs H200: what rule for exports to China?")
-    assert {"2025-04-15-h20-export-licence", "2026-01-13-bis-h200-case-by-case"} <= {c.event for c in answer.citations}
+@pytest.mark.parametrize("reverse", [False, True])
+def test_each_thing_compared_is_searched_for_and_told_in_the_order_asked(desk: Chipdesk, reverse: bool) -> None:
+    one, other = ("H200", "H20") if reverse else ("H20", "H200")
+    answer = desk.ask(f"{one} vs {other}: what rule for exports to China?")
+    events = ["2025-04-15-h20-export-licence", "2026-01-13-bis-h200-case-by-case"]
+    found = [event for event in dict.fromkeys(c.event for c in answer.citations) if event in events]
+    assert found == (events[::-1] if reverse else events)
     assert_exact(desk, answer)
 
 

@@ -246,18 +246,31 @@ def test_the_parts_of_a_question_share_the_answer() -> None:
     assert [statement[0] for statement in whole.statements] == [*first[:2], *second[:2]]
 
 
+def test_what_one_part_leaves_free_is_for_the_others() -> None:
+    first, second = (
+        [other("Nvidia.", event="alpha")],
+        [other(f"Apple {word}.", event=word) for word in ("delta", "eagle")],
+    )
+    for parts in (first, second), (second, first):
+        whole = together([selected(*part) for part in parts], most=3)
+        assert [statement[0] for statement in whole.statements] == [*parts[0], *parts[1]]
+
+
 def test_a_part_without_an_answer_leaves_the_place_to_the_others() -> None:
     items = [other(f"Nvidia {word}.", event=word) for word in ("alpha", "bravo", "carol")]
     assert together([selected(), selected(*items)], most=3).statements == selected(*items, most=3).statements
 
 
 def test_nothing_is_told_twice_by_two_parts() -> None:
-    item = evidence()
-    assert together([selected(item), selected(item)], most=5).statements == ((item,),)
+    item, weaker = evidence(support=0.9), evidence(support=0.8)
+    assert together([selected(item), selected(weaker)], most=5).statements == ((item,),)
 
 
 def test_where_every_part_declines_the_whole_does() -> None:
-    assert together([selected(evidence(support=0.1)), selected()], most=5).reason == "no_coverage"
+    period = Period("in May", date(2024, 5, 1), date(2024, 5, 31))
+    whole = selected(evidence(), period=period)
+    assert whole.reason == "outside_filters"
+    assert together([selected(evidence(support=0.1)), selected(), whole], most=5) == whole
 
 
 def test_the_first_sentence_leads_where_it_gives_the_cause_that_is_asked_for() -> None:
