@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from made import evidence
 
-from rag.support import ALONE, ANSWERED, FAR, FARTHEST, FEATURES, MET, SIGNS, WEIGHTS, answered, signs, support
+from rag.support import ALONE, ANSWERED, FAR, FAR_MET, FARTHEST, FEATURES, MET, SIGNS, WEIGHTS, answered, signs, support
 from rag.types import Evidence
 
 
@@ -73,6 +73,8 @@ def test_what_looks_like_an_answer_in_a_passage_about_something_else_is_hardly_o
     for words in ("context_coverage", "cross_context"):
         worded = [replace(away[0], features={**away[0].features, words: MET})]
         assert (signs(worded)["far"], answered(worded, 48)) == (0.0, answered(close, 48)), words
+        anyway = [replace(away[0], features={**worded[0].features, "chunk_cosine": FAR_MET - 1.0})]
+        assert signs(anyway)["far"] == 1.0, words
 
 
 def test_the_best_of_few_sentences_is_likelier_an_answer() -> None:
