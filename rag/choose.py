@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import Final
 
 from rag.period import fits, mentions
-from rag.support import answered, is_near
+from rag.support import answered, how_far
 from rag.types import Evidence, Question, Selection
 from rag.words import STOPWORDS, fold, tokens
 
@@ -156,7 +156,7 @@ def nearest(question: Question, evidence: Sequence[Evidence]) -> tuple[tuple[Evi
     """The best sentence of each of the nearest events, in the question's language where the event is told in it; nothing where
     all found is about something else."""
     best: dict[str, Evidence] = {}
-    for item in filter(lambda item: is_near(item.features), evidence):
+    for item in filter(lambda item: not how_far(item.features), evidence):
         known = best.get(item.article.event)
         if known is None:
             if len(best) < NEAREST:
