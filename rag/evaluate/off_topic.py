@@ -11,10 +11,9 @@ from __future__ import annotations
 from typing import Final
 
 from rag.evaluate.asked import read_asked
-from rag.evaluate.questions import Item
+from rag.evaluate.questions import OFF_TOPIC, Item
 from rag.evaluate.train import is_held_out
 
-SPLIT: Final = "off-topic"
 OTHERS: Final = 3
 
 
@@ -31,6 +30,6 @@ def to_measure() -> list[Item]:
 def _questions() -> list[Item]:
     held_out = (each for each in read_asked() if is_held_out(each.text))
     return [
-        Item(f"{SPLIT}-{number}", each.question, each.language, "off_topic", False, (), (), {})
+        Item(f"{OFF_TOPIC}-{number}", each.question, each.language, "off_topic", False, (), (), {})
         for number, each in enumerate(held_out)
     ]

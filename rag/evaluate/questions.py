@@ -20,8 +20,10 @@ KINDS: Final = (
 )  # fmt: skip
 
 
-SPLITS: Final = ("dev", "test", "all", "followups", "off-topic")
-"""What `read_questions` is asked for: "all" is dev and test; train is for training and fitting only."""
+OFF_TOPIC: Final = "off-topic"
+SPLITS: Final = ("dev", "test", "all", "followups", OFF_TOPIC)
+"""What is measured: "all" is dev and test, "off-topic" what `rag.evaluate.off_topic` measures. train and twins are for training
+and fitting only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,10 @@ def read_questions(split: str, folder: Path | None = None) -> list[Item]:
     Raises:
         CorpusError: the file is missing or a line is not a question; names file and line.
     """
+    if split == OFF_TOPIC:
+        from rag.evaluate.off_topic import to_measure  # which makes its questions from others
+
+        return to_measure()
     folder = folder or home() / "tests" / "qa"
     items: list[Item] = []
     for name in ("dev", "test") if split == "all" else (split,):

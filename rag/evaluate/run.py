@@ -256,10 +256,7 @@ def evaluate(
         BadRequest: no such suite, or `data` is needed.
     """
     if suite == "qa":
-        from rag.evaluate import off_topic
-
-        items = off_topic.to_measure() if split == off_topic.SPLIT else read_questions(split)
-        return evaluate_questions(Chipdesk(settings), items, split=split, progress=progress)
+        return evaluate_questions(Chipdesk(settings), read_questions(split), split=split, progress=progress)
     if suite == "headlines":
         return evaluate_headlines(Chipdesk(settings), progress=progress)
     if suite == "corruptions":
