@@ -30,7 +30,8 @@ COSINE_SCALE: Final = 0.03
 _NUMBER = re.compile(r"\d")
 _MODEL_NUMBER = re.compile(r"(?=\w*\d)(?=\w*[a-z])\w{2,}")
 _QUANTITY = re.compile(
-    r"q[1-4]|h[12]|fy\d+|[1-4]q\d*|\d+(?:st|nd|rd|th|nm|k|[mgt][wb]h?|g|m|mm|mn|bn|tn|mrd|mio|x|s|er|fach)|mm2"
+    r"q[1-4]|h[12]|[fc]y\d+|[1-4]q\d*|[12]h\d*|mm2|\d+(?:"
+    r"st|nd|rd|th|nm|µm|mm|km|k|g|kg|m|mn|mln|mio|bn|mrd|tn|trn|eur|usd|x|pct|s|er|fach|k?w|[kmgt]w?h|[mgt][wb]|[kmgt]?hz)"
 )
 _CAUSE = re.compile(
     r"\b(because|since|due to|owing to|as a result|reasons?|caused?|causes|after|led to|blamed?|citing|prompted|forced|"

@@ -75,6 +75,18 @@ def test_a_model_number_is_no_quantity(wide: Chipdesk) -> None:
     assert one(wide, asked, UNDATED).features["number_wanted"] < 0 < one(wide, asked, COUNTED).features["number_wanted"]
 
 
+@pytest.mark.parametrize(
+    ("text", "strange"),
+    [
+        ("Which Huawei system draws 559kW?", False), ("which chip draws 700W", False), ("first $4trn company", False),
+        ("tsmc revenue 2h25 vs CY2024", False), ("a 30MHz clock, 5km of cable, 90pct of sales", False),
+        ("How fast is the H777?", True), ("When does R77 come?", True), ("What does the Ascend 977C cost?", True),
+    ],
+)  # fmt: skip
+def test_a_quantity_is_no_unknown_model(desk: Chipdesk, text: str, strange: bool) -> None:
+    assert {item.features["strange"] for item in found(desk, text)} == {float(strange)}
+
+
 def test_a_name_that_no_article_mentions_is_missing_everywhere(desk: Chipdesk) -> None:
     assert all(item.features["names_missing"] == 1 for item in found(desk, "Why was Q9X delayed?"))
 
