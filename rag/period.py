@@ -137,7 +137,7 @@ def _dotted(match: re.Match[str], _: _Clock) -> Stretch:
     return _one(date(_full(match["year"]), int(match["month"]), int(match["day"])))
 
 
-@_form(r"(?P<month>0?[1-9]|1[0-2])/(?P<year>20\d\d)")
+@_form(r"(?<![\d/])(?P<month>0?[1-9]|1[0-2])/(?P<year>20\d\d)")
 def _slashed(match: re.Match[str], _: _Clock) -> Stretch:
     return _month(int(match["year"]), int(match["month"]))
 
@@ -206,7 +206,7 @@ def _short_year(match: re.Match[str], _: _Clock) -> Stretch:
     return _month(year, _NUMBERS[match["month"].lower()]) if match["month"] else _season(year, match)
 
 
-@_form(rf"{_SEASON}{_OF}(?P<year>20\d\d)(?:/\d\d(?:\d\d)?)?")
+@_form(rf"(?!fall\s+in\b){_SEASON}{_OF}(?P<year>20\d\d)(?:/\d\d(?:\d\d)?)?")  # "did prices fall in 2024?"
 def _season_of_year(match: re.Match[str], _: _Clock) -> Stretch:
     return _season(int(match["year"]), match)
 
