@@ -27,14 +27,16 @@ _WANTS: Final = {
     "how": r"\b(how|in what way|wie|auf welche weise)\b",
     "said": r"\b(said|says?|told|according to|claim(?:ed|s)?|comment(?:ed)?|reported|denied|sagte?n?|sagt|laut|behauptete?|erklärte?|berichtete?|meldete?|bestritt|dementierte?)\b",
     "latest": (
-        r"\b(?:latest|newest|most recent(?:ly)?|current(?:ly| state| status| situation)|so far|right now|at the moment|at present|these days|nowadays|as of now|"
+        r"\b(?:latest|newest|most recent(?:ly)?|currently|current(?! (?:fiscal|financial|quarter|year|month|week|draw|density|limit)\b)(?= [a-z])|so far|right now|at the moment|at present|these days|nowadays|as of now|"
         # "now" in "may now buy" and "today" in "announced today" tell when something happened, not that news are wanted
         r"as things stand|now(?=\s*[?.,–-]|\s*\Z)|stand now|today(?=\s*[?.]|\s*\Z)|"
         r"aktuell\w*|inzwischen|mittlerweile|derzeit\w*|gegenwärtig\w*|momentan|jetzt(?=\s*[?.]|\s*\Z)|zuletzt|neueste\w*|jüngste[nrs]?|"
         r"letzte[rn]? stand|stand der dinge|heute(?! (?:bekannt|angekündigt|mitgeteilt|gemeldet|vorgestellt)))\b"
         # "is it still banned?", but not "had it still been sold?" or "wer war noch dabei?"
-        r"|\A(?:and |und )?(?:is|are|does|do|can|may)\b.{2,80}\bstill\b"
+        r"|\A(?:and |und )?(?:is|are|does|do|can|may)\b.{2,80}\b(?:still|now)\b"
+        r"|\A(?:and |und )?who (?:is|are|runs|leads|owns|heads) now\b"
         r"|\A(?:und )?(?:ist|sind|gilt|gelten|darf|dürfen|kann|können|besteht|bestehen)\b.{2,80}\bnoch\b(?! (?:ein\w*|mal|mehr|weitere\w*|etwas)\b)"
+        r"|\A(?:und )?(?:wer |was |wie |wo |wem )?(?:ist|sind|gilt|gelten|darf|dürfen|kann|können|führt|leitet|gehört|hat|haben)\b.{0,80}\bjetzt\b"
     ),
     "conflict": (
         r"\b(?:reports?|reporting|accounts?|(?:news )?sources?|outlets?|media|newspapers?|papers|articles?|figures?|numbers?|estimates?|versions?)\b"

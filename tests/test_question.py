@@ -133,12 +133,14 @@ def test_a_bare_name_without_a_conversation_is_english() -> None:
 WANTS_LATEST = (
     "What is the latest on R2?", "Is R2 still delayed?", "What does the H20 cost now?", "How many GPUs does xAI have today?",
     "Was ist der aktuelle Stand bei R2?", "Ist der H20 noch verboten?", "Gilt die Lizenzpflicht noch?", "Und was gilt inzwischen?",
-    "Was ist das neueste Modell von DeepSeek?", "Was kostet der H20 heute?",
+    "Was ist das neueste Modell von DeepSeek?", "Was kostet der H20 heute?", "Darf Nvidia jetzt H20 nach China liefern?",
+    "Wer ist jetzt Chef von Intel?", "Is the H20 now allowed in China?", "Who is Intel's current CEO?", "Who is now in charge of Intel?",
 )  # fmt: skip
 WANTS_NO_LATEST = (
     "What did Nvidia announce today about R2 in Austin?", "Who may now buy the H20?", "Had it still been sold in 2024?",
     "How old is the technology ASML may still sell?", "Wer kam noch auf die Liste?", "Was bekommt Meta noch dazu?",
     "Was stand noch im Bericht?", "Was wurde heute bekannt gegeben?", "why was R2 delayed?", "Kann Intel noch mehr bauen?",
+    "What did Intel say about the current quarter?", "What is the current draw of the H20?", "Was soll jetzt in Magdeburg gebaut werden?",
 )  # fmt: skip
 WANTS_CONFLICT = (
     "Do reports agree on why R2 was delayed?", "Which outlets disagree about the price?", "asml high-na price, differing figures",
