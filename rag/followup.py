@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from rag.dates import NUMBER_OF_MONTH
 from rag.glossary import Entry, Glossary
 from rag.names import names
 from rag.period import spots
@@ -132,6 +133,8 @@ _BESIDE_NAMES: Final = frozenset(
     "mit fuer zu zum zur auch dann damals und and or oder".split()
 )
 """Words that may stand beside names in a follow-up that only exchanges names."""
+_YEAR = re.compile(r"\b20\d\d\b")
+_MONTH = re.compile(rf"\b(?:{'|'.join(NUMBER_OF_MONTH)})\b", re.IGNORECASE)
 _BESIDE = re.compile(
     r"\b(?:at|with|by|from|for|of|to|against|through|bei|beim|von|vom|mit|durch|für|fuer|gegen|an|aus|zu|laut)\s+\Z",
     re.IGNORECASE,
@@ -287,7 +290,11 @@ class _Reading:
             return None
         question = self.topic.text
         done = False
+        kinds = [entry.kind for entry, _ in self.mentions]
+        if len(set(kinds)) < len(kinds):
+            return None  # "And Intel and AMD?": the second would take the place of the first
         for entry, words in self.mentions:
+            words = words.removesuffix("'s").removesuffix("’s")
             old = self._to_exchange(entry, question)
             if old is None:
                 return None
@@ -320,6 +327,10 @@ class _Reading:
         if self.language == "en" and re.match(r"\d", words) and (not old or start < old[0].start):
             words = f"in {words}"
         if old:
+            # "und im August?" is that of the year spoken of
+            year = _YEAR.search(question[start : old[0].end])
+            if year and _MONTH.search(words) and not _YEAR.search(words):
+                words = f"{words} {year[0]}"
             return question[:start] + words + question[old[0].end :]
         return f"{question.rstrip(' ?.!')} {words}?"
 
