@@ -194,7 +194,7 @@ class Chipdesk:
         selection = self._choose(question, evidence)
         if question.parts:
             selection = self._each_part(question, selection, index)
-        reason = selection.reason
+        reason, limited = selection.reason, question
         if reason is None:
             shown = numbered(selection.evidence)
             answer = self._answer(index, question, started, writer, citations=tuple(shown.values()))
@@ -211,10 +211,10 @@ class Chipdesk:
                     return
             reason = "unsupported"
         elif reason == "no_coverage" and question.filters and self._answers_unfiltered(question, vector, index):
-            reason = "outside_filters"
+            reason, limited = "outside_filters", replace(question, period=None)  # not the time, but the filters
         near = replace(selection, statements=nearest(question, evidence)) if reason != "false_premise" else selection
         _, citations = verify(ExtractiveWriter().write(question, near), near.evidence)
-        said = declined(reason, question, near, index.catalog.span())
+        said = declined(reason, limited, near, index.catalog.span())
         yield self._answer(index, question, started, writer, said=said, reason=reason, citations=tuple(citations))
 
     def _drafts(self, name: str, question: Question, selection: Selection, stop: Event | None) -> Iterator[Draft]:

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Final
 
 from rag import phrases
-from rag.types import Draft, Question, Selection
+from rag.types import Article, Draft, Question, Selection
 
 OLD: Final = timedelta(days=365)
-"""Age of the newest evidence from which an answer says how old it is, unless the question names a year itself."""
+"""Age of the newest evidence from which an answer says how old it is, unless the question names its year or an earlier one."""
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
@@ -55,10 +55,15 @@ def age_and_dispute(question: Question, selection: Selection) -> tuple[str, ...]
     newest = max((item.article for item in telling), key=lambda article: article.published)
     if "latest" in question.wants:
         said.append(phrases.as_of(newest.published, newest.precision, question.language))
-    elif question.asked and question.asked - newest.published > OLD and not _YEAR.search(question.standalone):
+    elif question.asked and question.asked - newest.published > OLD and not _names_such_a_year(question, newest):
         said.append(phrases.old(newest.published, newest.precision, question.language))
     if selection.without:
         said.append(phrases.nothing_on(selection.without, question.language))
     if selection.differ:
         said.append(phrases.accounts_differ(question.language))
     return tuple(said)
+
+
+def _names_such_a_year(question: Question, newest: Article) -> bool:
+    """Whether the question itself asks about a time as old as its newest evidence."""
+    return any(int(year) <= newest.published.year for year in _YEAR.findall(question.standalone))

@@ -195,6 +195,8 @@ def test_an_answer_outside_the_filters_is_not_given_but_mentioned(
     assert_declined(desk, answer)
     assert answer.reason == "outside_filters"
     assert "ilter" in answer.answer
+    timely = desk.ask(f"{text.rstrip('?')} {'im' if language == 'de' else 'in'} August 2025?", filters=filters)
+    assert "ilter" in timely.answer, "not the time is to blame"
     assert all(filters.until is None or citation.published <= filters.until for citation in answer.citations)
 
 

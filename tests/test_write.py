@@ -77,8 +77,9 @@ def test_accounts_that_differ_are_announced(language: Language) -> None:
     [
         (date(2026, 8, 15), "Why was R2 delayed?", True), (date(2026, 8, 14), "Why was R2 delayed?", False),
         (date(2026, 8, 15), "Why was R2 delayed in 2025?", False), (None, "Why was R2 delayed?", False),
+        (date(2026, 8, 15), "Will R2 come in 2026?", True),
     ],
-    ids=["older than a year", "a year old", "the year is asked for", "age does not matter"],
+    ids=["older than a year", "a year old", "the year is asked for", "age does not matter", "a later year is asked for"],
 )  # fmt: skip
 def test_an_answer_from_old_evidence_says_so(asked: date | None, text: str, said: bool) -> None:
     assert ("The newest evidence for this: 14 August 2025." in written(ENGLISH, text=text, asked=asked).notes) == said
