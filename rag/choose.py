@@ -43,7 +43,9 @@ NEAREST: Final = 3
 """Events named where a question is declined."""
 
 _CONTRAST = re.compile(
-    r"\b(?:differ(?:s|ed|ent|ently|ing)?|unlike|by contrast|in contrast|contradict\w*|conflict\w*|disput\w*|den(?:y|ies|ied)|reject\w*|"
+    r"\b(?:differ(?:s|ed|ently|ing)?|different (?:accounts|dates|directions|figures|numbers|reasons|sums|versions)|unlike|by contrast|in contrast|"
+    # no "up to 50 different rules", "dispute over Nexperia", "conflict of interest", "rejected the idea"
+    r"contradict\w*|conflict(?!s? of interest)\w*|disput(?:ed|ing|es (?:that|the|this))|den(?:y|ies|ied)|reject\w*(?! the (?:idea|view)\b)|"
     r"disagree\w*|at odds|whereas|other (?:accounts|sources|reports|outlets)|some coverage|"
     r"dagegen|hingegen|widerspr\w*|bestreit\w*|bestritt\w*|stritt\w*|dementier\w*|unterschiedlich\w*|auseinander|anders dar|"
     r"im unterschied zu|andere[nr]? (?:quellen|berichte|medien|angaben)|abweich\w*|uneinig\w*|wies\w* .{0,40}zurück)\b",

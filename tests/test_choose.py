@@ -174,6 +174,21 @@ def test_an_account_that_differs_joins_and_is_announced(contrary: str) -> None:
     assert found.differ
 
 
+@pytest.mark.parametrize(
+    "unrelated",
+    [
+        "Up to 50 different state rules were feared.", "Talks in the Nexperia dispute went on.", "A conflict of interest was seen.",
+        "He rejected the idea of a darkest hour.", "There were disputes with unions.",
+    ],
+)  # fmt: skip
+def test_what_only_sounds_like_a_dispute_does_not_join(unrelated: str) -> None:
+    told = article(f"The Register names the 910B. {unrelated} Nothing else is known here.")
+    best = Evidence(told, Span(0, 28), 0.9)
+    found = selected(best, Evidence(told, Span(29, 29 + len(unrelated)), 0.04))
+    assert [statement[0] for statement in found.statements] == [best]
+    assert not found.differ
+
+
 def test_a_contrast_in_another_event_does_not_join() -> None:
     best, contrast = evidence(support=0.95), other("Huawei denied this.", 0.04)
     assert chosen(best, contrast) == [best]
