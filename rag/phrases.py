@@ -107,9 +107,16 @@ def saved(title: str, language: Language) -> str:
     return f"Gespeichert: {title}." if language == "de" else f"Saved: {title}."
 
 
-def accounts_differ(language: Language) -> str:
-    """Said where the sentences tell the matter differently."""
-    return "Die Darstellungen gehen auseinander:" if language == "de" else "Accounts of this differ:"
+def accounts_differ(language: Language, newest: tuple[date, Precision] | None = None) -> str:
+    """Said where the sentences tell the matter differently.
+
+    Args:
+        language: of the sentence.
+        newest: the day of the newest account, where they are of several days.
+    """
+    german = language == "de"
+    when = f" ({'neueste' if german else 'the newest'}: {written(newest[0], language, newest[1])})" if newest else ""
+    return f"Die Darstellungen gehen auseinander{when}:" if german else f"Accounts of this differ{when}:"
 
 
 def nothing_on(names: Sequence[str], language: Language) -> str:

@@ -57,10 +57,14 @@ def age_and_dispute(question: Question, selection: Selection) -> tuple[str, ...]
         said.append(phrases.as_of(newest.published, newest.precision, question.language))
     elif question.asked and question.asked - newest.published > OLD and not _names_such_a_year(question, newest):
         said.append(phrases.old(newest.published, newest.precision, question.language))
+    dated = bool(said)
     if selection.without:
         said.append(phrases.nothing_on(selection.without, question.language))
     if selection.differ:
-        said.append(phrases.accounts_differ(question.language))
+        several = not dated and len({item.article.published for item in selection.evidence}) > 1
+        said.append(
+            phrases.accounts_differ(question.language, (newest.published, newest.precision) if several else None)
+        )
     return tuple(said)
 
 

@@ -73,6 +73,20 @@ def test_accounts_that_differ_are_announced(language: Language) -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("de", "Die Darstellungen gehen auseinander (neueste: 3. Mai 2026):"),
+        ("en", "Accounts of this differ (the newest: 3 May 2026):"),
+    ],
+)
+def test_the_newest_of_accounts_that_differ_is_named_once(language: Language, said: str) -> None:
+    newer = evidence("R2 is here.", published=date(2026, 5, 3))
+    assert said in written(ENGLISH, newer, language=language, differ=True).notes
+    latest = written(newer, ENGLISH, language=language, differ=True, wants="latest").notes
+    assert phrases.accounts_differ(language) in latest, "as of when is said already"
+
+
+@pytest.mark.parametrize(
     ("asked", "text", "said"),
     [
         (date(2026, 8, 15), "Why was R2 delayed?", True), (date(2026, 8, 14), "Why was R2 delayed?", False),
