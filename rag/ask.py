@@ -65,6 +65,8 @@ DRAFT_CHARS: Final = 20_000
 """Longest text that is checked at once: about ten pages, half a minute."""
 FRAGMENT_WORDS: Final = 3
 """Headings and leftovers with fewer words say nothing that could be checked."""
+SENTENCE_WORDS: Final = 2
+"""The same of what ends like a sentence: "Gelsinger resigned." does say something."""
 WITNESSES: Final = 12
 """Sentences that one sentence of a draft is checked against, the nearest of what retrieval found."""
 RECENT: Final = timedelta(days=365)
@@ -318,7 +320,7 @@ class Chipdesk:
             (span.start, span.end)
             for block in paragraphs(text)
             for span in sentences(text, mostly, *block)
-            if len(tokens(text[span.start : span.end])) >= FRAGMENT_WORDS
+            if _says_something(text[span.start : span.end])
         ]
         found: list[Checked] = []
         before = ""
@@ -470,6 +472,14 @@ class Chipdesk:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_ino
+
+
+def _says_something(span: str) -> bool:
+    """Whether a stretch of a draft is to be checked: no heading, no leftover and no number of a list."""
+    words = tokens(span)
+    ends = re.search(r"[.!?][\"'»«”“’‘‹›)\]]*\Z", span) is not None
+    spelled = sum(any(letter.isalpha() for letter in word) for word in words)
+    return len(words) >= FRAGMENT_WORDS or (ends and spelled >= SENTENCE_WORDS)
 
 
 def _grown(answer: Answer, notes: Sequence[str], sentences: Sequence[Sentence], started: float) -> Answer:

@@ -21,7 +21,7 @@ from functools import cached_property, lru_cache
 from typing import Final
 
 from rag.dates import headed
-from rag.figures import Figure, agrees, counts_a_list, figures, fits_unit, nearest, same_value
+from rag.figures import FEW, Figure, agrees, counts_a_list, figures, fits_unit, nearest, same_number, same_value
 from rag.glossary import Entry, Glossary
 from rag.names import names
 from rag.roles import Token, mentions, placed, swapped
@@ -289,7 +289,7 @@ class Comparison:
         """The measurements by name."""
         claim, (best, cosine) = self.claim, self.told[0]
         same = claim.language == best.language
-        missing = [p for p in self.problems if p.kind in ("number", "unit", "date")]
+        missing = [p for p in self.measured if p.kind in ("number", "unit", "date")]
         claimed = [figure for figure in self._figures if not figure.loose]
         return {
             "entailed": self.entailed / LOGIT_SCALE,
@@ -300,9 +300,9 @@ class Comparison:
             "cross_coverage_all": 0.0 if same else _cross(claim, [t for t, _ in self.told]),
             "figures_missing": len(missing) / max(1, len(self._figures)),
             "figures_met": math.log(1 + max(0, len(claimed) - len(missing))),
-            "names_missing": len([p for p in self.problems if p.kind == "name"]) / max(1, self._names),
-            "polarity": float(any(p.kind == "negation" for p in self.problems)),
-            "roles_crossed": float(any(p.kind == "role" for p in self.problems)),
+            "names_missing": len([p for p in self.measured if p.kind == "name"]) / max(1, self._names),
+            "polarity": float(any(p.kind == "negation" for p in self.measured)),
+            "roles_crossed": float(any(p.kind == "role" for p in self.measured)),
             "claim_length": math.log(1 + len(tokens(claim.text))) - math.log(1 + len(tokens(best.text))),
             "same_language": float(same),
         }
@@ -310,6 +310,12 @@ class Comparison:
     @cached_property
     def problems(self) -> list[Problem]:
         """Everything the claim says otherwise."""
+        dated = [] if any(p.kind == "date" for p in self.measured) else self._dated_by_the_report()
+        return [*self.measured, *dated, *self._bounds()]
+
+    @cached_property
+    def measured(self) -> list[Problem]:
+        """Those of its problems that the features count: the weights are fitted on them."""
         found = [*self._quotations(), *self._amounts_and_times(), *self._unknown_names()]
         found += self._roles()
         if self.entailed < OVERRULES:
@@ -323,7 +329,7 @@ class Comparison:
         texts = [told.item.article.text for told, _ in self.told]
         everything = " ".join([*map(_bare, texts), *(_bare(t.around) for t, _ in self.told), _bare(self.question)])
         here = [t for t, _ in self.told if t.language == self.claim.language]
-        for _, _, quote in quotations(self.claim.text):
+        for _, _, quote in [*quotations(self.claim.text), *halves(self.claim.text)]:
             if _bare(quote) in everything:
                 continue
             if not here and any(quotations(told.text) for told, _ in self.told):
@@ -338,18 +344,22 @@ class Comparison:
         published = self.told[0][0].item.article.published
         return figures(self.claim.text, self.claim.language, published)
 
+    @cached_property
+    def _told_figures(self) -> list[list[Figure]]:
+        return [figures(told.text, told.language, told.item.article.published) for told, _ in self.told]
+
+    def _borne_out(self, figure: Figure) -> bool:
+        """Whether what is told has the figure: the nearest sentence, or another one beside the same words."""
+        return any(agrees(figure, each) for each in self._told_figures[0]) or any(
+            agrees(figure, each) and self._beside(figure, told, each)
+            for (told, _), others in zip(self.told[1:], self._told_figures[1:], strict=True)
+            for each in others
+        )
+
     def _amounts_and_times(self) -> Iterator[Problem]:
-        lists = [figures(told.text, told.language, told.item.article.published) for told, _ in self.told]
-        best = lists[0]
+        best = self._told_figures[0]
         for figure in self._figures:
-            if figure.loose or any(agrees(figure, each) for each in best) or self._is_published(figure):
-                continue
-            elsewhere = (
-                agrees(figure, each) and self._beside(figure, told, each)
-                for (told, _), others in zip(self.told[1:], lists[1:], strict=True)
-                for each in others
-            )
-            if any(elsewhere):
+            if figure.loose or self._is_published(figure) or self._borne_out(figure):
                 continue
             instead = nearest(figure, [each for each in best if not any(agrees(f, each) for f in self._figures)])
             if counts_a_list(figure) and not (instead and counts_a_list(instead)):
@@ -367,6 +377,54 @@ class Comparison:
         return figure.kind == "time" and any(
             a.precision == "day" and figure.since <= a.published <= figure.until for a in days
         )
+
+    def _dated_by_the_report(self) -> Iterator[Problem]:
+        """Times that only the day of the article bears out, where the nearest sentence dates the same thing otherwise."""
+        best = self.told[0][0]
+        own = [figure for figure in self._figures if figure.kind == "time"]
+        left = [
+            each
+            for each in self._told_figures[0]
+            if each.kind == "time" and not any(f.since <= each.until and each.since <= f.until for f in own)
+        ]
+        for figure in own:
+            clause = _clause(self.claim.text, figure)
+            alone = not any(clause.start <= each.start < clause.end for each in own if each is not figure)
+            if not alone or not self._is_published(figure) or self._borne_out(figure):
+                continue
+            instead = nearest(figure, [each for each in left if self._dates_the_same(figure, best, each)])
+            if instead:
+                yield Problem("date", figure.words, instead.words)
+
+    def _dates_the_same(self, figure: Figure, told: _Told, other: Figure) -> bool:
+        """Whether two times belong to one thing: not one to the report, or to what was planned, the other to what happened."""
+        here, there = _clause(self.claim.text, figure), _clause(told.text, other)
+        planned = _is_planned(here)
+        if planned != _is_planned(there):
+            return False
+        if not planned and any("says" in marker.kinds for marker in hedges(here.text, self.claim.language)):
+            return False
+        if self.claim.language != told.language:
+            return not here.aside and not there.aside
+        said = frozenset(terms(there.without_time, told.language))
+        return bool(said) and len(said & self.claim.terms) >= SAME_CLAUSE * len(said)
+
+    def _bounds(self) -> Iterator[Problem]:
+        """Amounts whose limit is turned round or left out: "more than" for "nearly", "805,000" for "up to 805,000"."""
+        best = self.told[0][0]
+        for figure in self._figures:
+            few = not figure.unit and figure.values[:1] <= (FEW,) and self.claim.language != best.language
+            if figure.kind != "amount" or figure.loose or few:
+                continue
+            near = [e for e in self._told_figures[0] if same_number(figure, e) and self._beside(figure, best, e)]
+            told = [e for others in self._told_figures for e in others if same_number(figure, e)]
+            turned = [e for e in near if figure.bound and e.bound and e.bound != figure.bound]
+            if turned and not any(e.bound == figure.bound for e in told):
+                yield Problem("number", figure.lead + figure.words, turned[0].lead + turned[0].words)
+                continue
+            lost = [e for e in near if e.firm and not figure.bound and not figure.about]
+            if lost and all(e.firm for e in told) and not _limited(self.claim.text, figure, lost[0]):
+                yield Problem("hedge", figure.words, lost[0].lead + lost[0].words)
 
     def _beside(self, figure: Figure, told: _Told, other: Figure) -> bool:
         """Whether a figure of another sentence is about the same: words around it are met around the other, or across
@@ -394,7 +452,8 @@ class Comparison:
         stop = STOPWORDS[self.claim.language]
         known = [(entry, words) for entry, words in known if words.lower() not in stop]
         words = {part for _, name in self.claim.entries for part in tokens(name)}
-        quoted = {part for _, _, quote in quotations(self.claim.text) for part in tokens(quote)}
+        # a name between single marks is one like any other: they set off titles and terms as well
+        quoted = {part for _, _, quote in _marked(_QUOTED, self.claim.text) for part in tokens(quote)}
         quoted |= {part for figure in self._figures for part in tokens(figure.words)}
         others: list[tuple[Entry | None, str]] = [
             (None, name)
@@ -589,6 +648,8 @@ class Comparison:
             return
 
 
+SAME_CLAUSE: Final = 0.6
+"""Share of the words of a dated clause that a claim must have to tell the same thing."""
 FOREIGN: Final = 0.34
 """Share of a clause's terms below which a claim does not speak of it; a clause with fewer than CLAUSE terms only says who."""
 CLAUSE: Final = 3
@@ -666,24 +727,124 @@ def _plain(word: str) -> str:
     return re.sub(r"(?:['’]s|['’])\Z", "", fold(word)).removesuffix("s")
 
 
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+_PLANNED = re.compile(
+    r"\b(?:plan(?:ned|s|t|te|ten|en)?|geplant\w*|scheduled?|slated|due|set for|expected|erwartet\w*|vorgesehen|angesetzt|targeted|"
+    r"angepeilt|anvisiert|sollte[n]?|was to|were to|intended)\b",
+    re.IGNORECASE,
+)
+_PLANNED_FOR = re.compile(r"\b(?:for|für)\s+(?:early|mid|late|the|anfang|mitte|ende|den)?[\s-]*\Z", re.IGNORECASE)
+_ASIDE: Final = (
+    r"after|since|when|while|before|until|which|who|where|whose|although|though|because|nachdem|seit|seitdem|als|während|bevor|bis|"
+    r"obwohl|weil|compared|verglichen|gegenüber|nach|vor|from|from which|than"
+)
+_CLAUSE_ENDS = re.compile(rf"[,;:–(]|\b(?:that|dass|and|und|but|aber)\b|(?=\b(?:{_ASIDE})\b)", re.IGNORECASE)
+_OPENS_ASIDE = re.compile(rf"\s*(?:{_ASIDE}|der|die|das|dessen|deren)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """The words around a time, up to what separates them from the rest of the sentence."""
+
+    before: str
+    time: str
+    after: str
+    aside: bool
+    """Whether it says something beside what the sentence tells: "after", "which"."""
+
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.before + self.time + self.after
+
+    @property
+    def without_time(self) -> str:
+        return f"{self.before} {self.after}"
+
+
+def _clause(text: str, time: Figure) -> _Clause:
+    ends = [match.end() for match in _CLAUSE_ENDS.finditer(text, 0, time.start)]
+    following = _CLAUSE_ENDS.search(text, time.end)
+    start, end = ends[-1] if ends else 0, following.start() if following else len(text)
+    before, after = text[start : time.start], text[time.end : end]
+    return _Clause(before, time.words, after, bool(ends) and _OPENS_ASIDE.match(before) is not None, start, end)
+
+
+def _is_planned(clause: _Clause) -> bool:
+    return _PLANNED.search(clause.text) is not None or _PLANNED_FOR.search(clause.before) is not None
+
+
+_LIMITS: Final = {
+    "below": re.compile(r"\b(?:maxim\w*|limit\w*|cap|caps|capped|capacity|\w*kapazität\w*|ceiling|\w*grenze\w*|höchst\w*|at most|up to|upper|peak|"
+                        r"spitzen\w*|potential\w*|begrenz\w*|deckel\w*|between|zwischen|or (?:less|fewer)|oder weniger)\b", re.IGNORECASE),
+    "above": re.compile(r"\b(?:minim\w*|mindest\w*|wenigstens|at least|floor|or more|oder mehr|and more|und mehr|more than|mehr als|\w*grenze\w*|between|zwischen)\b", re.IGNORECASE),
+}  # fmt: skip
+_RANGE_BEFORE = re.compile(r"(?:\d[^.;]{0,12}?(?:to|[-–])|\bbis)\s*\Z", re.IGNORECASE)
+
+
+def _limited(text: str, figure: Figure, told: Figure) -> bool:
+    """Whether the text gives the limit in other words: "a maximum of", "805,000 or more", the end of a range."""
+    if told.bound == "":
+        return False
+    in_words = _LIMITS[told.bound].search(text) is not None
+    return in_words or _RANGE_BEFORE.search(text[: figure.start]) is not None
+
+
 # --- quotations ------------------------------------------------------------------------------------------------------
 
 _QUOTED = re.compile(r"„([^“”\"]{2,}?)[“”\"]|“([^“”\"]{2,}?)[”\"]|«([^«»]{2,}?)»|»([^«»]{2,}?)«|\"([^\"“”„]{2,}?)\"")
 
 
+_SINGLE = re.compile(
+    # "‘" opens no quotation in "‘90s" and "’n’"; "’" closes none within a word and is no mark behind "companies" either
+    r"(?<!\w)‘(?!\d0s|n’|em\b|tis\b)([^‘„“”]{2,}?)’(?!\w)|(?<!\w)‚([^‚‘„“”]{2,}?)‘(?!\w)|›([^‹›]{2,}?)‹|‹([^‹›]{2,}?)›"
+)
+_OPENING = re.compile(r"(?:(?<=[\s(\[])|\A)(?:[„“”\"«»‚›‹]|‘(?!\d0s|n’|em\b|tis\b))(?=\S)")
+_CLOSING = re.compile(r"(?<=\S)(?<!\d\")(?:[“”«»›‹]|(?<!\d)\"|(?<=[.,!?…])[’‘])(?!\w)")
+HALF: Final = 2
+"""Fewest words of a quotation of which only one mark is seen."""
+
+
 def quotations(text: str) -> list[tuple[int, int, str]]:
     """(start, end, words) of what stands between quotation marks, German, English or Swiss, without the marks."""
+    double = _marked(_QUOTED, text)
+    within = [(start, end) for start, end, _ in double]
+    single = [each for each in _marked(_SINGLE, text) if not any(start <= each[0] < end for start, end in within)]
+    return sorted([*double, *single])
+
+
+def _marked(pattern: re.Pattern[str], text: str) -> list[tuple[int, int, str]]:
     found = []
-    for match in _QUOTED.finditer(text):
-        group = next(i for i in range(1, 6) if match[i] is not None)
+    for match in pattern.finditer(text):
+        group = next(i for i in range(1, pattern.groups + 1) if match[i] is not None)
         found.append((match.start(group), match.end(group), match[group]))
     return found
+
+
+def halves(text: str) -> list[tuple[int, int, str]]:
+    """The same of a quotation that begins in the sentence before, or goes on in the next one: the text is one sentence."""
+    rest = list(text)
+    for start, end, _ in quotations(text):
+        rest[start - 1 : end + 1] = "_" * (end - start + 2)
+    blanked = "".join(rest)
+    found = []
+    closing = _CLOSING.search(blanked)
+    if closing and "_" not in blanked[: closing.start()] and not _OPENING.search(blanked, 0, closing.start()):
+        found.append((0, closing.start(), text[: closing.start()]))
+    *_, opening = [None, *_OPENING.finditer(blanked)]
+    if opening and "_" not in blanked[opening.end() :] and not _CLOSING.search(blanked, opening.end()):
+        found.append((opening.end(), len(text), text[opening.end() :]))
+    return [each for each in found if len(each[2].split()) >= HALF]
 
 
 def _bare(text: str) -> str:
     """A text as quotations are compared: case and marks at the end left aside, one kind of space and apostrophe."""
     plain = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‑", "-").replace("–", "-")
-    return " ".join(re.sub(r"[„“”\"«»]", "", plain).split()).rstrip(" .,;:!?…").casefold()
+    plain = re.sub(r"(?<!\w)['‘‚]|['‘](?!\w)", "", plain)  # "'" is a mark there, and within a word an apostrophe
+    return " ".join(re.sub(r"[„“”\"«»‹›]", "", plain).split()).rstrip(" .,;:!?…").casefold()
 
 
 def _original(quote: str, text: str) -> tuple[str, float]:
@@ -700,4 +861,4 @@ def _original(quote: str, text: str) -> tuple[str, float]:
             matcher = SequenceMatcher(None, wanted, _bare(passage), autojunk=False)
             if matcher.real_quick_ratio() > ratio and matcher.quick_ratio() > ratio and (r := matcher.ratio()) > ratio:
                 best, ratio = passage, r
-    return best.strip('„“”"«».,;:'), ratio
+    return best.strip('„“”"«»‚‘’›‹.,;:'), ratio

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from rag.period import spots
 from rag.types import Language
@@ -50,6 +50,12 @@ class Figure:
     since: date = date.min
     until: date = date.max
     """First and last day of a time."""
+    bound: Literal["", "below", "above"] = ""
+    """On which side of an amount the true one lies: "nearly" and "up to" say below, "more than" and "at least" above."""
+    firm: bool = False
+    """Whether the bound is a limit ("up to", "at least"), which is part of what is said, and no rounding ("nearly")."""
+    lead: str = ""
+    """The words of the bound as they stand in front of the amount, with the space behind them."""
 
 
 def figures(text: str, language: Language, reference: date) -> list[Figure]:
@@ -63,7 +69,8 @@ def figures(text: str, language: Language, reference: date) -> list[Figure]:
     times = list(_times(text, language, reference))
     taken = [(time.start, time.end) for time in times]
     amounts = [a for a in _amounts(text, language) if not any(a.start < end and start < a.end for start, end in taken)]
-    return sorted([*times, *_shared_units(text, amounts)], key=lambda figure: figure.start)
+    bounded = (_bounded(text, amount, language) for amount in _shared_units(text, amounts))
+    return sorted([*times, *bounded], key=lambda figure: figure.start)
 
 
 def agrees(claimed: Figure, told: Figure) -> bool:
@@ -92,6 +99,13 @@ def same_value(claimed: Figure, told: Figure) -> bool:
         room = SHARE
         mine, theirs = (tuple(v * 100 if each.unit == "share" else v for v in each.values) for each in (claimed, told))
     return any(abs(a - b) <= room * max(abs(a), abs(b)) for a in mine for b in theirs)
+
+
+def same_number(claimed: Figure, told: Figure) -> bool:
+    """Whether two amounts are one number, however their texts round it: what their bounds say can be compared."""
+    if claimed.kind != "amount" or told.kind != "amount" or not fits_unit(claimed, told):
+        return False
+    return same_value(replace(claimed, about=False), replace(told, about=False))
 
 
 def counts_a_list(figure: Figure) -> bool:
@@ -315,6 +329,46 @@ _ABOUT = re.compile(
     r"approximately|close to|just (?:over|under)|more than|over|up to|~)\s*(?:us-?)?[$€£¥]?\s*\Z",
     re.IGNORECASE,
 )
+_BEHIND: Final = r"\s*\Z"
+_BOUNDS: Final[dict[Language, tuple[tuple[Literal["below", "above"], bool, re.Pattern[str]], ...]]] = {
+    language: tuple(
+        (bound, firm, re.compile(rf"(?<![\w-])(?:{words}){_BEHIND}", re.IGNORECASE)) for bound, firm, words in patterns
+    )
+    for language, patterns in cast("dict[Language, tuple[tuple[Literal['below', 'above'], bool, str], ...]]", {
+        # which side, whether it is a limit, the words; the limits first, because "no more than" ends in "more than"
+        "de": (
+            ("below", True, r"bis zu|höchstens|maximal|nicht mehr als"),
+            ("above", True, r"mindestens|wenigstens|nicht weniger als"),
+            ("below", False, r"knapp|fast|beinahe|nahezu|annähernd|unter|weniger als"),
+            ("above", False, r"über|mehr als|gut"),
+        ),
+        "en": (
+            ("below", True, r"up to|at most|(?:no|not) more than|a maximum of|as (?:many|much) as"),
+            ("above", True, r"at least|(?:no|not) (?:less|fewer) than|a minimum of"),
+            ("below", False, r"nearly|almost|under|below|(?:less|fewer) than"),
+            ("above", False, r"over|above|more than"),
+        ),
+    }).items()
+}  # fmt: skip
+_LEAD: Final = 24
+"""Characters in front of an amount in which its bound is looked for."""
+_NO_BOUND = re.compile(r"\b(?:not|never|no|hardly|little|so|nicht|nie|kein\w*|kaum|wenig)\s+\Z", re.IGNORECASE)
+"""What makes another thing of the bound behind it: "kaum mehr als"."""
+_NO_LIMIT = re.compile(
+    r"(?:\b(?:add\w*|sum\w*|go\w*|went|ramp\w*|scal\w*|stepp?\w*|mov\w*|is|are|was|were|br[io]\w+|bump\w*|push\w*|open\w*)|'s|’s)\s+\Z",
+    re.IGNORECASE,
+)
+"""The same of "up to": "adds up to", "is up to"."""
+_ABOUT_WHAT = re.compile(
+    r"\b(?:advantage|battle|clash|concerns?|control|debate|dispute|fears?|feud|fight|gain|improvement|increase|lawsuit|lead|"
+    r"probe|questions?|row|talks|war|worries)\s+\Z",
+    re.IGNORECASE,
+)
+"""The same of "over": "a dispute over 3 patents"."""
+_OPEN_TO_PLACE: Final = frozenset("über unter over under".split())
+"""Prepositions that are bounds as well."""
+_NOUN_BEFORE = re.compile(r"\b[A-ZÄÖÜ][\w-]*\s+\Z")
+_SPANS_OF_TIME: Final = frozenset(("month", "day", "s"))
 _GAP = r"[\s-]*"
 _SPACES = re.compile(_GAP)
 _UNIT_AFTER = re.compile(
@@ -447,6 +501,28 @@ def _with_unit(text: str, start: int, end: int, numbers: tuple[float, ...], lang
     about = bool(_ABOUT.search(text[max(0, start - 20) : start]))
     loose = numbers == (1.0,) and not text[start].isdigit() and scale == 1.0  # "a month", "one day"
     return Figure(start, end, text[start:end], "amount", values, unit, numbers[0], about, loose)
+
+
+def _bounded(text: str, amount: Figure, language: Language) -> Figure:
+    """The amount with the bound that stands in front of it. In doubt there is none."""
+    before = text[max(0, amount.start - _LEAD) : amount.start]
+    for bound, firm, pattern in _BOUNDS[language]:
+        match = pattern.search(before)
+        if match is None:
+            continue
+        earlier, words = before[: match.start()], match[0].strip().lower()
+        place = words in _OPEN_TO_PLACE and _is_place(amount, earlier, language)
+        if place or _NO_BOUND.search(earlier) or (words == "up to" and _NO_LIMIT.search(earlier)):
+            return amount
+        return replace(amount, bound=bound, firm=firm, lead=match[0])
+    return amount
+
+
+def _is_place(amount: Figure, earlier: str, language: Language) -> bool:
+    """Whether "über" and its like may be a preposition: "über 5 Jahre", "ein Bericht über 3 Firmen", "unter zwei Chefs"."""
+    few = not amount.unit and amount.values[0] <= FEW
+    named = (_NOUN_BEFORE if language == "de" else _ABOUT_WHAT).search(earlier)
+    return few or amount.unit in _SPANS_OF_TIME or named is not None
 
 
 _JOINED = re.compile(r"\s*(?:to|bis|und|and|or|oder|[-–—/]|bzw\.)\s*", re.IGNORECASE)

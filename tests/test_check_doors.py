@@ -72,6 +72,12 @@ def test_a_text_without_a_sentence_has_no_verdicts(desk: Chipdesk) -> None:
     assert desk.verify("Heading\n\n***") == []
 
 
+def test_a_sentence_of_two_words_is_checked_and_headings_are_not(desk: Chipdesk) -> None:
+    text = "Kurz notiert\n\n1. Punkt.\n\nGelsinger resigned. Nvidia rose 5 percent in May. Wirklich?\n\n2."
+    assert [sentence.text for sentence in desk.verify(text)] == ["Gelsinger resigned.", "Nvidia rose 5 percent in May."]
+    assert [sentence.text for sentence in desk.verify("Gelsinger ging. Ja.")] == ["Gelsinger ging."]
+
+
 # --- over HTTP -------------------------------------------------------------------------------------------------------
 
 

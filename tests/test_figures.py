@@ -8,7 +8,7 @@ from conftest import table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.figures import Figure, agrees, counts_a_list, figures, nearest
+from rag.figures import Figure, agrees, counts_a_list, figures, nearest, same_number
 from rag.types import Language
 
 DAY = date(2025, 8, 14)
@@ -73,6 +73,33 @@ def test_the_nearest_has_the_same_number_or_the_same_unit() -> None:
         assert instead is not None
         assert instead.words == words
     assert nearest(one("5 kg", "en"), figures("on 14 August 2025", "en", DAY)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "bound", "firm"),
+    [
+        ("nearly 20,000 chips", "en", "below", False), ("fast 20.000 Chips", "de", "below", False), ("less than $5bn", "en", "below", False),
+        ("up to 805,000 dies", "en", "below", True), ("bis zu 3 Mrd. Dollar", "de", "below", True), ("höchstens 5 Prozent", "de", "below", True),
+        ("no more than $5bn", "en", "below", True), ("nicht mehr als 5 Euro", "de", "below", True),
+        ("more than 20,000 chips", "en", "above", False), ("over $5bn", "en", "above", False), ("weit über 20.000 Chips", "de", "above", False),
+        ("gut 5 Milliarden Euro", "de", "above", False), ("at least 300 watts", "en", "above", True), ("mindestens 300 Watt", "de", "above", True),
+        # these bound nothing
+        ("about 20,000 chips", "en", "", False), ("rund 20.000 Chips", "de", "", False), ("über 5 Jahre", "de", "", False), ("over 5 years", "en", "", False),
+        ("ein Bericht über 30 Firmen", "de", "", False), ("ein Vertrag über 500 Millionen Dollar", "de", "", False), ("unter zwei Chefs", "de", "", False),
+        ("a dispute over 30 patents", "en", "", False), ("it adds up to $5bn", "en", "", False), ("kaum mehr als 5 Prozent", "de", "", False),
+        ("fast 100-gigabit links", "en", "", False),
+    ],
+)  # fmt: skip
+def test_bounds_of_amounts(text: str, language: Language, bound: str, firm: bool) -> None:
+    figure = one(text, language)
+    assert (figure.bound, figure.firm) == (bound, firm)
+    assert text[: figure.start].endswith(figure.lead)
+
+
+def test_one_number_may_be_rounded_in_two_ways_but_two_near_each_other_are_two() -> None:
+    assert same_number(one("mehr als 20.000 Chips", "de"), one("nearly 20,000 chips", "en"))
+    assert not same_number(one("rund 20.000 Chips", "de"), one("19,800 chips", "en"))
+    assert not same_number(one("im Mai 2025", "de"), one("in May 2025", "en"))
 
 
 @given(st.integers(1_000, 10**12))
