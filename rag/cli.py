@@ -1000,7 +1000,7 @@ def train(
     index: IndexDir = None,
     as_json: Json = False,
 ) -> None:
-    """Train the reader on the training questions and the entailer on the claims; takes about two hours on two cores."""
+    """Train the reader on the training questions and the entailer on the claims; takes about three hours on two cores."""
     from rag.evaluate.train import run
     from rag.reader import FILE
 
@@ -1012,7 +1012,7 @@ def train(
         return
     for name, record in done.items():
         held = ", ".join(f"{key} {value}" for key, value in record["held out"].items())
-        minutes = sum(each["minutes"] for each in record.get("cycles", [record]))
+        minutes = sum(each["minutes"] for each in record.get("trainings", [record]))
         err.print(f"Trained the {name} in {minutes:.0f} minutes. Held out: {held}.")
     err.print(
         f"The weights are in {escape(str(folder))}; now fit what is made of them with `python -m rag.evaluate.fit` and "

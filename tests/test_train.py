@@ -130,10 +130,10 @@ def test_a_small_training_learns_and_its_weights_run(tmp_path: Path) -> None:
     ]  # fmt: skip
     file = tmp_path / "reader.onnx"
     told: list[str] = []
-    done = train(examples * 8, file, cycles=(3, 2), rate=1e-3, layers=1, progress=told.append)
-    assert (done["questions"], [each["epochs"] for each in done["cycles"]]) == (64, [3, 2])
-    assert told[0].startswith("reader, cycle 1 of 2: step 10 of 24, ")
-    assert told[-1].startswith("reader, cycle 2 of 2: ")
+    done = train([examples * 8, examples[:6] * 8], file, epochs=(2, 3), rate=1e-3, layers=1, progress=told.append)
+    assert [(each["questions"], each["epochs"]) for each in done["trainings"]] == [(64, 2), (48, 3)]
+    assert told[0].startswith("reader 1 of 2: step 10 of 16, ")
+    assert told[-1].startswith("reader 2 of 2: ")
     judged = judge(OnnxReader(file=file), examples)
     assert judged["right sentence"] == 1.0, done
 
