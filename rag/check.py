@@ -737,7 +737,7 @@ _PLANNED = re.compile(
 _PLANNED_FOR = re.compile(r"\b(?:for|für)\s+(?:early|mid|late|the|anfang|mitte|ende|den)?[\s-]*\Z", re.IGNORECASE)
 _ASIDE: Final = (
     r"after|since|when|while|before|until|which|who|where|whose|although|though|because|nachdem|seit|seitdem|als|während|bevor|bis|"
-    r"obwohl|weil|compared|verglichen|gegenüber|nach|vor|from|from which|than"
+    r"obwohl|weil|compared|verglichen|gegenüber|nach|vor|from|than"
 )
 _CLAUSE_ENDS = re.compile(rf"[,;:–(]|\b(?:that|dass|and|und|but|aber)\b|(?=\b(?:{_ASIDE})\b)", re.IGNORECASE)
 _OPENS_ASIDE = re.compile(rf"\s*(?:{_ASIDE}|der|die|das|dessen|deren)\b", re.IGNORECASE)

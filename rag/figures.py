@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 from rag.period import spots
 from rag.types import Language
@@ -329,27 +329,29 @@ _ABOUT = re.compile(
     r"approximately|close to|just (?:over|under)|more than|over|up to|~)\s*(?:us-?)?[$€£¥]?\s*\Z",
     re.IGNORECASE,
 )
-_BEHIND: Final = r"\s*\Z"
-_BOUNDS: Final[dict[Language, tuple[tuple[Literal["below", "above"], bool, re.Pattern[str]], ...]]] = {
-    language: tuple(
-        (bound, firm, re.compile(rf"(?<![\w-])(?:{words}){_BEHIND}", re.IGNORECASE)) for bound, firm, words in patterns
-    )
-    for language, patterns in cast("dict[Language, tuple[tuple[Literal['below', 'above'], bool, str], ...]]", {
-        # which side, whether it is a limit, the words; the limits first, because "no more than" ends in "more than"
-        "de": (
-            ("below", True, r"bis zu|höchstens|maximal|nicht mehr als"),
-            ("above", True, r"mindestens|wenigstens|nicht weniger als"),
-            ("below", False, r"knapp|fast|beinahe|nahezu|annähernd|unter|weniger als"),
-            ("above", False, r"über|mehr als|gut"),
-        ),
-        "en": (
-            ("below", True, r"up to|at most|(?:no|not) more than|a maximum of|as (?:many|much) as"),
-            ("above", True, r"at least|(?:no|not) (?:less|fewer) than|a minimum of"),
-            ("below", False, r"nearly|almost|under|below|(?:less|fewer) than"),
-            ("above", False, r"over|above|more than"),
-        ),
-    }).items()
-}  # fmt: skip
+_Bound = tuple[Literal["below", "above"], bool, re.Pattern[str]]
+
+
+def _bound(side: Literal["below", "above"], words: str, *, limit: bool = False) -> _Bound:
+    """Words in front of an amount, on which side of it they put the true one, and whether they are a limit."""
+    return side, limit, re.compile(rf"(?<![\w-])(?:{words})\s*\Z", re.IGNORECASE)
+
+
+_BOUNDS: Final[dict[Language, tuple[_Bound, ...]]] = {
+    # the limits first, because "no more than" ends in "more than"
+    "de": (
+        _bound("below", r"bis zu|höchstens|maximal|nicht mehr als", limit=True),
+        _bound("above", r"mindestens|wenigstens|nicht weniger als", limit=True),
+        _bound("below", r"knapp|fast|beinahe|nahezu|annähernd|unter|weniger als"),
+        _bound("above", r"über|mehr als|gut"),
+    ),
+    "en": (
+        _bound("below", r"up to|at most|(?:no|not) more than|a maximum of|as (?:many|much) as", limit=True),
+        _bound("above", r"at least|(?:no|not) (?:less|fewer) than|a minimum of", limit=True),
+        _bound("below", r"nearly|almost|under|below|(?:less|fewer) than"),
+        _bound("above", r"over|above|more than"),
+    ),
+}
 _LEAD: Final = 24
 """Characters in front of an amount in which its bound is looked for."""
 _NO_BOUND = re.compile(r"\b(?:not|never|no|hardly|little|so|nicht|nie|kein\w*|kaum|wenig)\s+\Z", re.IGNORECASE)
