@@ -1087,9 +1087,15 @@ def _logged() -> Callable[[str], None]:
 def _print_tables(tables: list[tuple[str, list[str], list[list[str]]]], *, right: bool = True) -> None:
     for title, heads, rows in tables:
         out.print(Text(title, style="bold"), soft_wrap=True)
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(heads))
+        # heads of several words may stand on several lines, so that the figures are not cut in 80 columns
+        wide = [
+            max([*map(len, head.split()), *(len(row[at]) for row in rows)], default=0) for at, head in enumerate(heads)
+        ]
+        gap = 1 if right and sum(wide) + 2 * len(wide) > out.width else 2
+        table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), show_header=any(heads))
         for position, head in enumerate(heads):
-            table.add_column(head, justify="right" if right and position else "left")
+            figures = right and position > 0
+            table.add_column(head, justify="right" if figures else "left", width=wide[position] if right else None)
         for row in rows:
             table.add_row(*map(escape, row))
         out.print(table)

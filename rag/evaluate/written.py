@@ -77,11 +77,10 @@ class Comparison:
 
     def tables(self) -> list[Table]:
         about = ", ".join(f"{name} {value}" for name, value in self.data.items())
-        columns = list(self.figures(WRITERS[0], "all"))
+        columns = {f"{name} {group}": self.figures(name, group) for group in self._groups() for name in WRITERS}
+        # a figure a row: fifteen columns do not fit a terminal
         rows = [
-            [f"{name}, {group}", *(shown(value) for value in self.figures(name, group).values())]
-            for group in self._groups()
-            for name in WRITERS
+            [figure, *(shown(column[figure]) for column in columns.values())] for figure in next(iter(columns.values()))
         ]
         reasons = [[reason, str(count)] for reason, count in self.reasons().items()]
         return [(f"written: {about}", ["", *columns], rows), ("why sentences fell", ["", "sentences"], reasons)]
