@@ -23,7 +23,9 @@ FOREIGN_LEAD: Final = 3.0
 JOINS: Final = 0.06
 """Share of the best sentence's support that a further one needs: a reader would rather skip a sentence than miss the answer."""
 CONTRASTS: Final = 0.03
-"""The same for a sentence that says, of the same event, that somebody tells it differently: a news desk must not miss it."""
+"""The same for a sentence that says, of the same event, that somebody tells it differently: a news desk must not miss it. And
+for all sentences where the question is how accounts differ (recall of the gold sentences of 68 such questions of train and dev
+.949, .941 without)."""
 CAUSE: Final = 0.02
 """The same for an article's first sentence that says "because" to lead the answer to a "why": sentences about where the cause
 was reported win on words."""
@@ -78,7 +80,7 @@ def choose(
     time, only evidence of that time counts: an article from it, or a sentence that speaks of it.
 
     Args:
-        question: its language comes first; "latest" and "conflict" among its wants change what joins and in which order.
+        question: its language comes first; "latest", "why" and "conflict" among its wants change what joins and in which order.
         evidence: best supported first.
         most: most statements.
         least: probability that there is an answer, below which the question is declined.
@@ -110,7 +112,7 @@ def choose(
     differ = False
     for item in usable:
         contrast = item.article.event == best.article.event and bool(_CONTRAST.search(item.quote))
-        enough = CONTRASTS * strength if contrast else max(JOINS * strength, WEAK)
+        enough = CONTRASTS * strength if contrast or "conflict" in question.wants else max(JOINS * strength, WEAK)
         if item is best or item.support < enough:
             continue
         same = next((told for told in statements if _same_statement(told[0].quote, item.quote)), None)

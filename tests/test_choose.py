@@ -94,6 +94,12 @@ def test_the_same_statement_is_quoted_once_and_cites_both(repeat: str) -> None:
     assert selected(best, again).statements == ((best, again),)
 
 
+def test_who_asks_how_accounts_differ_is_told_more() -> None:
+    strong, weak = evidence("The fab costs 5 billion.", 0.9), evidence("Bloomberg had it at 7 billion.", 0.9 * 0.04)
+    assert chosen(strong, weak) == [strong]
+    assert chosen(strong, weak, wants="conflict") == [strong, weak]
+
+
 def test_the_same_words_with_another_figure_are_another_statement() -> None:
     best, again = evidence("Huawei shipped 200 chips.", 0.95), other("Huawei shipped 300 chips.", 0.94)
     assert chosen(best, again) == [best, again]
