@@ -28,6 +28,7 @@ from rag.index import MANIFEST, Index
 from rag.llm import Heard, Limits, LlmWriter, Model, configured, open_model
 from rag.memory import Recent
 from rag.origins import credit
+from rag.period import reported_until
 from rag.phrases import declined
 from rag.question import understand
 from rag.reader import OnnxEntailer, OnnxReader
@@ -272,7 +273,7 @@ class Chipdesk:
         hits = retrieve(question, vector, index, **limits)
         joining = None
         if question.period:
-            joining = replace(question.filters, since=question.period.since, until=question.period.until)
+            joining = replace(question.filters, since=question.period.since, until=reported_until(question.period))
         elif "latest" in question.wants and (span := index.catalog.span()):
             recent = span[1] - RECENT
             joining = replace(question.filters, since=max(question.filters.since or recent, recent))

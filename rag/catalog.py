@@ -396,4 +396,5 @@ def _article(record: str) -> Article:
 
 def _entry(record: str) -> Entry:
     fields = json.loads(record)
-    return Entry(fields["id"], fields["kind"], tuple(fields["de"]), tuple(fields["en"]), fields["case"])
+    names = tuple(fields["de"]), tuple(fields["en"])
+    return Entry(fields["id"], fields["kind"], *names, fields["case"], fields.get("year_ends"))

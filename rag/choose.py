@@ -174,7 +174,7 @@ def _in_period(question: Question, item: Evidence) -> bool:
     if question.period is None:
         return True
     article = item.article
-    named = mentions(item.quote, article.language, article.published)
+    named = mentions(item.quote, article.language, article.published, year_ends=question.period.year_ends)
     return fits(question.period, article.published, article.precision, named)
 
 

@@ -2,7 +2,8 @@
 
 The corpus brings its own `glossary.yaml`, a list of entries
 `- {id: bis, kind: agency, en: [Bureau of Industry and Security, BIS], de: [US-Exportkontrollbehörde, BIS]}`; the first
-name of each language is the one to show, `case: true` makes all names match in their own case only. A text that uses
+name of each language is the one to show, `case: true` makes all names match in their own case only, `year_ends: 1` says that
+a company's fiscal year ends in January. A text that uses
 any of the names gets the entry's id as an additional index term, so that keywords find articles in the other language.
 """
 
@@ -38,6 +39,9 @@ class Entry:
     en: tuple[str, ...]
     case: bool = False
     """True where a name is also an everyday word, so that only its own spelling counts ("Arm")."""
+    year_ends: int | None = None
+    """Month in which a company's fiscal year ends, 1..12, where that is not the calendar year; it is named for the year in
+    which it ends."""
 
     def names(self, language: Language) -> tuple[str, ...]:
         return self.de if language == "de" else self.en
@@ -68,6 +72,11 @@ class Glossary:
                     break
             else:
                 at += 1
+
+    def year_ends(self, text: str, language: Language) -> int | None:
+        """Month in which the fiscal year ends of whom `text` names; None where that is nobody, or where they differ."""
+        months = {entry.year_ends for entry, _ in self.mentions(text, language) if entry.year_ends}
+        return months.pop() if len(months) == 1 else None
 
     def _match(self, stems: tuple[str, ...], written: list[str], language: Language) -> Entry | None:
         for entry, exact in self._by_stems[language].get(stems, ()):
@@ -130,8 +139,10 @@ def read_glossary(corpus: Path) -> tuple[Glossary, list[ArticleError]]:
 
 
 def _entry(value: object) -> Entry:
-    if not isinstance(value, dict) or not _REQUIRED <= value.keys() <= _REQUIRED | {"case"}:
-        raise ValueError("an entry is {id, kind, en: [names], de: [names]} and perhaps case: true")
+    if not isinstance(value, dict) or not _REQUIRED <= value.keys() <= _REQUIRED | {"case", "year_ends"}:
+        raise ValueError(
+            "an entry is {id, kind, en: [names], de: [names]}, perhaps with case: true and year_ends: month"
+        )
     identity, kind, case = value["id"], value["kind"], str(value.get("case", "false")).lower()
     if not isinstance(identity, str) or not _ID.fullmatch(identity):
         raise ValueError(f"id {identity!r} must be words in lower case joined by '-'")
@@ -139,7 +150,13 @@ def _entry(value: object) -> Entry:
         raise ValueError(f"kind {kind!r} is not one of {', '.join(KINDS)}")
     if case not in ("true", "false"):
         raise ValueError(f"{identity}: case {case!r} must be true or false")
-    return Entry(identity, kind, _names(identity, value["de"]), _names(identity, value["en"]), case == "true")
+    ends = str(value.get("year_ends", "12"))
+    if ends not in map(str, range(1, 13)):
+        raise ValueError(f"{identity}: year_ends {ends!r} must be a month, 1 to 12")
+    year_ends = int(ends) if "year_ends" in value else None
+    return Entry(
+        identity, kind, _names(identity, value["de"]), _names(identity, value["en"]), case == "true", year_ends
+    )
 
 
 def _names(identity: str, names: object) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Time as people name it, in German and English: what a question asks about, what a sentence tells of.
 
 A question that names a time wants evidence from that time, so that a wrong reading hides answers. What is no clear
-stretch of the past is therefore not read at all: plans for the future, fiscal years, comparisons, two times at once.
+stretch of the past is therefore not read at all: plans for the future, comparisons, two times at once, and fiscal years of
+whoever's calendar is not known.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -39,6 +40,8 @@ class Spot:
     until: date
     clear: bool = True
     """False where the words need company to be a time: "may" is a verb, too, and "May 25" may be a year."""
+    quarters: tuple[str, str] | None = None
+    """The two quarters that it is made of, each in words that can stand alone; None where it is something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class _Clock:
     today: date
     nearest: bool
     """True for the nearest such day (an article's "on 3 January"), False for the last one that has come (a question's)."""
+    year_ends: int | None = None
+    """Month in which the fiscal years end that are spoken of; None where that is not known."""
 
     def year_of(self, month: int, day: int = 1) -> int:
         """Raises ValueError where no year has this day."""
@@ -211,6 +216,34 @@ def _season_of_year(match: re.Match[str], _: _Clock) -> Stretch:
     return _season(int(match["year"]), match)
 
 
+_QUARTER: Final = (
+    rf"(?:q(?P<q>[1-4])|(?P<q_>[1-4])q|(?P<closing>schlussquartals?)|(?P<opening>(?:auftakt|eröffnungs)quartals?)"
+    rf"|{_ORDINAL}(?:fiscal\s+)?(?:(?:geschäfts|geschaefts|fiskal)?quartals?|quarter))"
+)
+_FISCAL_YEAR: Final = (
+    r"(?:fiscal(?:\s+year)?|financial\s+year|fy|gj|(?:geschäfts|geschaefts|fiskal)jahre?s?)[\s-]*"
+    r"(?:(?:20)?\d\d/)?(?P<year>(?:20)?\d\d)(?![.,/]?\d)"
+)
+_OF_ITS: Final = r"[\s,]*(?:(?:of|in|im|des|vom|seines|ihres)\s+)?(?:(?:the|its|their|[\w.]+[’']s|dem)\s+)?"
+
+
+@_form(rf"(?:{_QUARTER}{_OF_ITS})?{_FISCAL_YEAR}")
+def _fiscal(match: re.Match[str], clock: _Clock) -> Stretch:
+    return _fiscal_part(match, clock)
+
+
+@_form(rf"(?:fiscal\s+)?{_QUARTER}(?:\s+of|,)?\s+{_SHORT_YEAR}")
+def _fiscal_quarter(match: re.Match[str], clock: _Clock) -> Stretch:
+    if not re.search("fiscal|fiskal|gesch(?:ä|ae)fts", match[0], re.IGNORECASE):
+        raise ValueError("a quarter of the calendar")
+    return _fiscal_part(match, clock)
+
+
+@_form(rf"fy\s?(?P<year>(?:20)?\d\d)[\s-]*{_QUARTER}")
+def _year_then_quarter(match: re.Match[str], clock: _Clock) -> Stretch:
+    return _fiscal_part(match, clock)
+
+
 @_form(_YEAR)
 def _year(match: re.Match[str], _: _Clock) -> Stretch:
     year = int(match["year"])
@@ -241,6 +274,25 @@ def _last_units(match: re.Match[str], clock: _Clock) -> Stretch:
     count = int(match["n"] or _COUNTS[match["word"].lower()])
     days = 1 if match["days"] else 7 if match["weeks"] else 31 if match["months"] else 92 if match["quarters"] else 366
     return clock.today - DAY * days * count, clock.today
+
+
+def _fiscal_part(match: re.Match[str], clock: _Clock) -> Stretch:
+    """A fiscal year, named for the calendar year in which it ends, or its quarter. Days by which companies move the end of a
+    quarter to a weekend are not kept."""
+    if clock.year_ends is None:
+        raise ValueError("nobody's calendar is known")
+    year, first = _full(match["year"]), clock.year_ends - 11
+    quarter = _quarter_of(match)
+    return _months(year, first + 3 * (quarter - 1), 3) if quarter else _months(year, first, 12)
+
+
+def _quarter_of(match: re.Match[str] | None) -> int | None:
+    """Which quarter a match of `_QUARTER` names; None where that is none."""
+    found = match.groupdict() if match else {}
+    if found.get("closing") or found.get("opening"):
+        return 4 if found["closing"] else 1
+    number = found.get("q") or found.get("q_") or next((n for n in range(1, 5) if found.get(f"n{n}")), None)
+    return int(number) if number else None
 
 
 def _one(day: date) -> Stretch:
@@ -288,15 +340,18 @@ def _full(year: str) -> int:
 _START = re.compile(
     # what a time may begin with; most places of a text are passed over by this alone. A number inside a name ("GPT-3", "COM(2026)") or
     # behind a comma is none
-    r"(?<![\w.,])(?<!\w\()(?<![^\W\d]-(?=\d))(?:\d{1,4}|(?:q|h)[1-4]|(?:"
+    r"(?<![\w.,])(?<!\w\()(?<![^\W\d]-(?=\d))(?:\d{1,4}|(?:q|h)[1-4]|(?:fy|gj)(?=\d)|(?:"
     + "|".join((*sorted(_NUMBERS, key=len, reverse=True), "early", "the", "beginning", "start", "zu", "anfang", "beginn", "mid", "middle", "mitte", "late", "end", "ende",
       "jahresende", "first", "second", "third", "fourth", "last", "final", "past", "this", "(?:erste|zweite|dritte|vierte|letzte|vergangene|vorige|diese)[snrm]?",
+      "fiscal", "financial", "fy", "gj", "(?:geschäfts|geschaefts|fiskal)jahre?s?", "schlussquartals?", "(?:auftakt|eröffnungs)quartals?",
       "spring", "fr(?:ü|ue)h(?:jahr|ling)", "summer", "sommer", "autumn", "fall", "herbst", "winter", "vorgestern", "gestern", "yesterday", "day"))
     + r")(?!\w))", re.IGNORECASE,
 )  # fmt: skip
 
 
-def spots(text: str, language: Language, today: date, *, nearest: bool = False) -> list[Spot]:
+def spots(
+    text: str, language: Language, today: date, *, nearest: bool = False, year_ends: int | None = None
+) -> list[Spot]:
     """All places of `text` that name a time, in order, without overlaps; ranges are one spot.
 
     Args:
@@ -304,15 +359,16 @@ def spots(text: str, language: Language, today: date, *, nearest: bool = False) 
         language: of the text; decides what "mai 25" is.
         today: what "last week" and a month without a year are seen from.
         nearest: a month without a year is the nearest one instead of the last one that has come.
+        year_ends: month in which the fiscal years end that are spoken of, 1..12; None where that is not known.
     """
-    clock = _Clock(today, nearest)
+    clock = _Clock(today, nearest, year_ends)
     found: list[Spot] = []
     at = 0
     while start := _START.search(text, at):
         here = [spot for form in _FORMS if (spot := _match(form, text, start.start(), language, clock))]
         found += sorted(here, key=lambda spot: -spot.end)[:1]
         at = found[-1].end if here else start.end()
-    return _joined(text, language, found)
+    return _joined(text, clock, language, found)
 
 
 def _match(form: _Form, text: str, start: int, language: Language, clock: _Clock) -> Spot | None:
@@ -331,19 +387,44 @@ _JOINS = re.compile(
 )
 
 
-def _joined(text: str, language: Language, found: list[Spot]) -> list[Spot]:
+def _joined(text: str, clock: _Clock, language: Language, found: list[Spot]) -> list[Spot]:
     """Two times with "to", "and" or a dash between them are one stretch; the first may take its year from the second."""
     joined: list[Spot] = []
     for spot in found:
         before = joined[-1] if joined else None
         if before and _JOINS.fullmatch(text, before.end, spot.start):
-            first = spots(text[before.start : before.end], language, spot.until)
+            first = spots(text[before.start : before.end], language, spot.until, year_ends=clock.year_ends)
             if first and first[0].since <= spot.since:
                 clear = before.clear or spot.clear
-                joined[-1] = Spot(before.start, spot.end, first[0].since, spot.until, clear)
+                both = text[before.start : before.end], text[spot.start : spot.end]
+                quarters = both if all(map(_OWN_QUARTER.match, both)) else None
+                joined[-1] = Spot(before.start, spot.end, first[0].since, spot.until, clear, quarters)
                 continue
-        joined.append(spot)
+        joined.append(_with_quarter_before(text, spot, before.end if before else 0))
     return joined
+
+
+_OWN_QUARTER = re.compile(_QUARTER, re.IGNORECASE)
+_QUARTER_BEFORE = re.compile(
+    rf"(?<!\w)(?P<words>q(?P<q>[1-4])|(?P<q_>[1-4])q|{_ORDINAL}(?P<unit>(?:fiscal\s+)?(?:quarter|quartals?))?)\s*"
+    r"(?:(?:to|and|or|und|oder|bis|auf|zum?|vs\.?|versus)\s+(?:(?:the|dem|das|im)\s+)?|[-–/&+]\s*)\Z",
+    re.IGNORECASE,
+)
+
+
+def _with_quarter_before(text: str, spot: Spot, at: int) -> Spot:
+    """ "Q1 and Q2 2025": the first of two quarters takes its year from the second; it stands behind `at`."""
+    own = _OWN_QUARTER.match(text, spot.start)
+    before = _QUARTER_BEFORE.search(text[: spot.start], at) if own else None
+    earlier, later = _quarter_of(before), _quarter_of(own)
+    if not own or not before or not earlier or not later or earlier >= later:
+        return spot
+    since, _ = _months(spot.since.year, spot.since.month - 3 * (later - earlier), 3)
+    named = before["words"].strip()
+    if not (before["q"] or before["q_"] or before["unit"]):
+        named += f" {own[0].split()[-1]}"  # "the third and fourth quarter"
+    quarters = f"{named}{text[own.end() : spot.end]}", text[spot.start : spot.end]
+    return replace(spot, start=before.start(), since=since, quarters=quarters)
 
 
 # --- what a question asks about --------------------------------------------------------------------------------------
@@ -372,22 +453,27 @@ _OTHERWISE = re.compile(
     re.IGNORECASE,
 )
 _FISCAL = re.compile(
-    r"\b(?:fiscal|fy\s?(?:\d+|(?=\d))|gj|(?:geschäfts|geschaefts|fiskal)(?:jahr|quartal|halbjahr)\w*)\b", re.IGNORECASE
+    r"\b(?:fiscal|(?:fy|gj)\s?\d*|(?:geschäfts|geschaefts|fiskal)(?:jahr|quartal|halbjahr)\w*)\b", re.IGNORECASE
 )
 
 
-def find_period(text: str, language: Language, today: date) -> Period | None:
+def find_period(text: str, language: Language, today: date, *, year_ends: int | None = None) -> Period | None:
     """The stretch of time a question names, or None where it names none, or none that is surely meant.
 
     Args:
         text: the question.
         language: of the question.
         today: what "last week" is seen from. What lies after it is a plan, and was reported before.
+        year_ends: month in which the fiscal year of whom the question is about ends, 1..12; None where that is not known.
     """
-    if _FISCAL.search(text):
+    named = spots(text, language, today, year_ends=year_ends)
+    fiscal = [match.start() for match in _FISCAL.finditer(text)]
+    if any(not any(spot.start <= at < spot.end for spot in named) for at in fiscal):
         return None
-    found = [period for spot in spots(text, language, today) if (period := _read(text, spot, language, today))]
-    return found[0] if len(found) == 1 else None
+    found = [period for spot in named if (period := _read(text, spot, language, today))]
+    if len(found) != 1:
+        return None
+    return replace(found[0], year_ends=year_ends) if fiscal else found[0]
 
 
 def _read(text: str, spot: Spot, language: Language, today: date) -> Period | None:
@@ -430,18 +516,19 @@ def _names_an_event(words: str, rest: str) -> bool:
 # --- what an article tells of ----------------------------------------------------------------------------------------
 
 
-def mentions(text: str, language: Language, reference: date) -> list[Stretch]:
+def mentions(text: str, language: Language, reference: date, *, year_ends: int | None = None) -> list[Stretch]:
     """All stretches of time that a sentence of an article names.
 
     Args:
         text: the sentence.
         language: of the article.
         reference: the article's date: "last week" is seen from it, and a month without a year is the one nearest to it.
+        year_ends: month in which the fiscal years end that it speaks of, 1..12; None to take them for calendar years.
     """
     # in articles a month's name has a capital, which tells "May" from "may"
     return [
         (spot.since, spot.until)
-        for spot in spots(text, language, reference, nearest=True)
+        for spot in spots(text, language, reference, nearest=True, year_ends=year_ends)
         if spot.clear or text[spot.start : spot.end] != text[spot.start : spot.end].lower()
     ]
 
@@ -461,8 +548,13 @@ def fits(period: Period, published: date, precision: Precision, spans: Sequence[
         "year": _months(published.year, 1, 12),
     }
     since, until = period.since or date.min, period.until or date.max
-    later = until if until == date.max else until + _reported_later(period)
+    later = reported_until(period) or date.max
     return _overlap(whole[precision], (since, later)) or any(_overlap(span, (since, until)) for span in spans)
+
+
+def reported_until(period: Period) -> date | None:
+    """The last day on which news about the period come out; None where it has no end."""
+    return period.until + _reported_later(period) if period.until else None
 
 
 def _reported_later(period: Period) -> timedelta:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Final
 
 from rag.errors import BadRequest
@@ -14,7 +15,7 @@ from rag.glossary import Glossary
 from rag.names import names
 from rag.parts import parts
 from rag.period import find_period
-from rag.types import Filters, Language, Question, Turn
+from rag.types import Filters, Language, Period, Question, Turn
 from rag.words import language_of
 
 _WANTS: Final = {
@@ -97,10 +98,12 @@ def understand(
     today = today or date.today()
     own = language_of(cleaned, default=language_of(before) if before else language or "en")
     standalone = make_standalone(cleaned, history, own, glossary, today, joined=joined)
+    apart = parts(standalone, own, glossary, today)
     period = None
     if dates and not (filters.since or filters.until):
+        read = partial(find_period, language=own, today=today, year_ends=glossary.year_ends(standalone, own))
         # a follow-up's own time comes before that of the question it continues
-        period = find_period(cleaned, own, today) or find_period(standalone, own, today)
+        period = _all_of([read(part.text) for part in apart]) or read(cleaned) or read(standalone)
     return Question(
         text=cleaned,
         standalone=standalone,
@@ -111,5 +114,14 @@ def understand(
         filters=filters,
         asked=today,
         period=period,
-        parts=parts(standalone, own, glossary),
+        parts=apart,
     )
+
+
+def _all_of(periods: Sequence[Period | None]) -> Period | None:
+    """The times that are compared as one, from the first to the last; None where one of them is not read or has no end."""
+    named = list(dict.fromkeys(period for period in periods if period and period.since and period.until))
+    if None in periods or not named:
+        return None
+    since, until = min(each.since or date.min for each in named), max(each.until or date.max for each in named)
+    return Period(", ".join(each.words for each in named), since, until, named[0].year_ends)

@@ -154,6 +154,8 @@ class Period:
     """As typed, to be shown and taken back."""
     since: date | None
     until: date | None
+    year_ends: int | None = None
+    """Month in which the fiscal year ends by whose calendar the words were read, 1..12; None where they name none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from conftest import DATA
 
 from rag.catalog import FILE, Catalog
 from rag.errors import IndexDamaged
+from rag.glossary import read_glossary
 from rag.index import Index
 from rag.read import read_corpus
 from rag.settings import Settings
@@ -133,3 +135,9 @@ def test_a_path_with_special_characters_is_opened(small_index: Index, small_sett
     catalog = Catalog(folder)
     assert catalog.article("2025-08-14-r2-delay.en") is not None
     catalog.close()
+
+
+def test_the_glossary_is_kept_as_it_is(small_index: Index) -> None:
+    glossary, _ = read_glossary(DATA)
+    assert small_index.glossary.entries == glossary.entries
+    assert small_index.glossary.year_ends("Nordwald", "en") == 9

@@ -217,6 +217,13 @@ def test_a_sentence_that_speaks_of_the_time_named_counts_as_of_it() -> None:
     assert [statement[0] for statement in selected(told, period=MARCH).statements] == [told]
 
 
+def test_a_sentence_is_of_the_fiscal_quarter_that_it_names() -> None:
+    third = Period("Q3 FY2025", date(2024, 8, 1), date(2024, 10, 31), year_ends=1)
+    named = evidence("Nvidia expects more in the third quarter of fiscal 2025.", published=date(2023, 8, 14))
+    another = other("Nvidia expects more in the fourth quarter of fiscal 2026.", 0.8)
+    assert selected(named, another, period=third).evidence == (named,)
+
+
 def test_where_all_evidence_is_of_another_time_the_question_is_declined_for_that() -> None:
     assert selected(evidence(support=0.9), period=MARCH).reason == "outside_filters"
     assert selected(evidence(support=0.1), period=MARCH).reason == "no_coverage"

@@ -96,3 +96,15 @@ def test_the_corpus_glossary_is_sound() -> None:
     if not (REPOSITORY / "corpus" / "glossary.yaml").is_file():
         pytest.skip("the corpus has no glossary")
     assert not read_glossary(REPOSITORY / "corpus")[1]
+
+
+def test_a_fiscal_year_is_that_of_whom_a_text_names(tmp_path: Path) -> None:
+    (tmp_path / "glossary.yaml").write_text(
+        "- {id: alpha, kind: company, en: [Alpha], de: [Alpha], year_ends: 1}\n"
+        "- {id: beta, kind: company, en: [Beta], de: [Beta], year_ends: 8}\n"
+        "- {id: gamma, kind: company, en: [Gamma], de: [Gamma]}\n"
+    )
+    glossary, problems = read_glossary(tmp_path)
+    assert not problems
+    told = {text: glossary.year_ends(text, "en") for text in ("Alpha", "Alpha and Gamma", "Alpha and Beta", "Gamma")}
+    assert told == {"Alpha": 1, "Alpha and Gamma": 1, "Alpha and Beta": None, "Gamma": None}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rag.dates import written
 from rag.evaluate.questions import Item, read_questions
+from rag.glossary import read_glossary
 from rag.period import find_period, fits, mentions, spots
 from rag.read import read_corpus
 from rag.settings import home, load
@@ -38,6 +39,36 @@ def test_times_are_read_as_they_are_meant_and_shown_as_they_were_typed(text: str
 @pytest.mark.parametrize("text", CASES["unnamed"])
 def test_what_is_no_time_or_in_doubt_narrows_nothing(text: str) -> None:
     assert found(text) is None
+
+
+@pytest.mark.parametrize("text", CASES["fiscal"])
+def test_fiscal_years_are_read_by_the_calendar_of_whom_the_question_is_about(text: str) -> None:
+    words, since, until = CASES["fiscal"][text]
+    language = language_of(text, default="en")
+    assert find_period(text, language, TODAY, year_ends=1) == Period(str(words), since, until, year_ends=1)
+    assert find_period(text, language, TODAY) is None, "whose calendar is not known"
+
+
+def test_a_fiscal_quarter_without_its_year_is_not_read() -> None:
+    for text in ("What did Nvidia sell in its fiscal Q2?", "In its second fiscal quarter, in 2025?"):
+        assert find_period(text, "en", TODAY, year_ends=1) is None
+
+
+@pytest.mark.parametrize("text", CASES["quarters"])
+def test_two_quarters_are_one_stretch_and_can_stand_alone(text: str) -> None:
+    since, until, *quarters = CASES["quarters"][text]
+    [spot] = spots(text, language_of(text, default="en"), TODAY, year_ends=1)
+    assert (spot.since, spot.until, spot.quarters) == (since, until, tuple(quarters))
+
+
+def test_a_sentence_that_speaks_of_a_fiscal_quarter_fits_a_question_for_it() -> None:
+    told = "Nvidia forecast revenue of 78 billion dollars for the first quarter of fiscal 2027."
+    asked = find_period("nvidia q1 fy2027 forecast", "en", TODAY, year_ends=1)
+    assert asked
+    assert fits(asked, date(2026, 2, 25), "day", mentions(told, "en", ARTICLE, year_ends=1))
+    another = find_period("nvidia q1 fy2026 forecast", "en", TODAY, year_ends=1)
+    assert another
+    assert not fits(another, date(2026, 2, 25), "day", mentions(told, "en", ARTICLE, year_ends=1))
 
 
 @pytest.mark.parametrize("text", CASES["mentioned"])
@@ -80,15 +111,24 @@ def test_the_times_in_questions_do_not_hide_their_answers(split: str) -> None:
 
     def is_hidden(item: Item, period: Period) -> bool:
         return not any(
-            fits(period, told.published, told.precision, mentions(gold.quote, told.language, told.published))
+            fits(
+                period,
+                told.published,
+                told.precision,
+                mentions(gold.quote, told.language, told.published, year_ends=period.year_ends),
+            )
             for gold in item.gold
             for told in [articles[gold.article]]
         )
 
+    glossary, _ = read_glossary(home() / "corpus")
+
+    def asked(item: Item) -> Period | None:
+        ends = glossary.year_ends(item.question, item.language)
+        return find_period(item.question, item.language, TODAY, year_ends=ends)
+
     dated = [
-        (item, period)
-        for item in read_questions(split)
-        if item.answerable and item.gold and (period := find_period(item.question, item.language, TODAY))
+        (item, period) for item in read_questions(split) if item.answerable and item.gold and (period := asked(item))
     ]
     hidden = [f"{item.question} [{period.words}]" for item, period in dated if is_hidden(item, period)]
     assert len(dated) >= 50
