@@ -51,6 +51,14 @@ def written(day: date, language: Language, precision: Precision = "day") -> str:
     return f"{day.day}. {month}" if language == "de" else f"{day.day} {month}"
 
 
+def months(since: date, until: date, language: Language) -> str:
+    """A stretch of whole months in words: "February to April 2025", "Februar 2025 bis Januar 2026"."""
+    first = written(since, language, "month")
+    if since.year == until.year:
+        first = first.removesuffix(f" {since.year}")
+    return f"{first} {'bis' if language == 'de' else 'to'} {written(until, language, 'month')}"
+
+
 def headed(article: Article) -> str:
     """Title and date of an article, the heading under which a network reads its sentences."""
     return f"{article.title} ({written(article.published, article.language, article.precision)})"

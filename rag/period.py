@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
-from rag.dates import NUMBER_OF_MONTH
+from rag.dates import NUMBER_OF_MONTH, months
 from rag.types import Language, Period, Precision
 from rag.words import STOPWORDS
 
@@ -473,7 +473,15 @@ def find_period(text: str, language: Language, today: date, *, year_ends: int | 
     found = [period for spot in named if (period := _read(text, spot, language, today))]
     if len(found) != 1:
         return None
-    return replace(found[0], year_ends=year_ends) if fiscal else found[0]
+    return _by_calendar_of(found[0], year_ends, language) if fiscal and year_ends else found[0]
+
+
+def _by_calendar_of(period: Period, year_ends: int, language: Language) -> Period:
+    """A fiscal period that shows which months it was taken for."""
+    words = period.words
+    if period.since and period.until:
+        words += f" ({months(period.since, period.until, language)})"
+    return replace(period, words=words, year_ends=year_ends)
 
 
 def _read(text: str, spot: Spot, language: Language, today: date) -> Period | None:

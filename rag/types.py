@@ -151,7 +151,7 @@ class Period:
     """A stretch of time that a question names: "im August 2025" is 2025-08-01 to 2025-08-31, both inclusive."""
 
     words: str
-    """As typed, to be shown and taken back."""
+    """As typed, to be shown and taken back; a fiscal period with its months."""
     since: date | None
     until: date | None
     year_ends: int | None = None

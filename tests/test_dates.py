@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.dates import first_date, written
+from rag.dates import first_date, months, written
 from rag.types import Language, Precision
 
 
@@ -70,3 +70,8 @@ def test_dates_are_written_as_newspapers_do(language: Language, precision: Preci
 def test_what_is_written_is_read_back(days: int, language: Language) -> None:
     day = date(1990, 1, 1) + timedelta(days)
     assert first_date(written(day, language)) == day
+
+
+def test_a_stretch_of_months_names_its_year_once_where_it_can() -> None:
+    assert months(date(2025, 2, 1), date(2025, 4, 30), "en") == "February to April 2025"
+    assert months(date(2025, 2, 1), date(2026, 1, 31), "de") == "Februar 2025 bis Januar 2026"

@@ -9,7 +9,7 @@ from conftest import table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.dates import written
+from rag.dates import months, written
 from rag.evaluate.questions import Item, read_questions
 from rag.glossary import read_glossary
 from rag.period import find_period, fits, mentions, spots
@@ -45,7 +45,8 @@ def test_what_is_no_time_or_in_doubt_narrows_nothing(text: str) -> None:
 def test_fiscal_years_are_read_by_the_calendar_of_whom_the_question_is_about(text: str) -> None:
     words, since, until = CASES["fiscal"][text]
     language = language_of(text, default="en")
-    assert find_period(text, language, TODAY, year_ends=1) == Period(str(words), since, until, year_ends=1)
+    shown = str(words) + (f" ({months(since, until, language)})" if until else "")
+    assert find_period(text, language, TODAY, year_ends=1) == Period(shown, since, until, year_ends=1)
     assert find_period(text, language, TODAY) is None, "whose calendar is not known"
 
 
