@@ -202,15 +202,8 @@ class _Asked:
                 for name in question.names
             ),
             strange=_names_unknown_model(text, index) or _is_elsewhere(question, language, frequency, index),
-            numbers=frozenset(word for word in tokens(text) if word.isdigit() and len(word) > 1)
-            - _fiscal_year(question),
+            numbers=frozenset(word for word in tokens(text) if word.isdigit() and len(word) > 1),
         )
-
-
-def _fiscal_year(question: Question) -> frozenset[str]:
-    """The number of a fiscal year whose months are known: news about it seldom name it."""
-    period = question.period
-    return frozenset(tokens(period.words)) if period and period.year_ends else frozenset()
 
 
 TERM_WEIGHT: Final = 1.0

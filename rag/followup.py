@@ -18,7 +18,7 @@ from typing import Final
 from rag.dates import NUMBER_OF_MONTH
 from rag.glossary import Entry, Glossary
 from rag.names import names
-from rag.period import spots
+from rag.period import in_quarter, spots
 from rag.types import Language, Turn
 from rag.words import STOPWORDS, fold, language_of, tokens
 
@@ -286,9 +286,13 @@ class _Reading:
 
     def exchanged(self) -> str | None:
         """The earlier question with the new names and times in the place of the old ones, or None where that cannot be."""
-        if not self.opener or not self.only_names or self.topic.language != self.language:
+        if not self.opener or self.topic.language != self.language:
             return None
         question = self.topic.text
+        if quarter := in_quarter(question, self.rest, self.language, self.today):
+            return quarter
+        if not self.only_names:
+            return None
         done = False
         kinds = [entry.kind for entry, _ in self.mentions]
         if len(set(kinds)) < len(kinds):

@@ -75,7 +75,11 @@ class Glossary:
 
     def year_ends(self, text: str, language: Language) -> int | None:
         """Month in which the fiscal year ends of whom `text` names; None where that is nobody, or where they differ."""
-        months = {entry.year_ends for entry, _ in self.mentions(text, language) if entry.year_ends}
+        named = dict(self.mentions(text, language))
+        inside = [
+            entry for words in named.values() for word in words.split() for entry, _ in self.mentions(word, language)
+        ]
+        months = {entry.year_ends for entry in (*named, *inside) if entry.year_ends}  # "Nvidia H20" names Nvidia
         return months.pop() if len(months) == 1 else None
 
     def _match(self, stems: tuple[str, ...], written: list[str], language: Language) -> Entry | None:

@@ -14,7 +14,7 @@ from rag.followup import make_standalone
 from rag.glossary import Glossary
 from rag.names import names
 from rag.parts import parts
-from rag.period import find_period
+from rag.period import find_period, with_months
 from rag.types import Filters, Language, Period, Question, Turn
 from rag.words import language_of
 
@@ -106,7 +106,7 @@ def understand(
         period = _all_of([read(part.text) for part in apart]) or read(cleaned) or read(standalone)
     return Question(
         text=cleaned,
-        standalone=standalone,
+        standalone=with_months(standalone, period, own, today),
         language=language or own,
         wants=frozenset(kind for kind, pattern in _PATTERNS.items() if pattern.search(cleaned))
         or frozenset(kind for kind, pattern in _PATTERNS.items() if pattern.search(standalone)),

@@ -101,7 +101,7 @@ def test_every_field_of_a_request_has_its_effect(server: httpx.Client, desk: Chi
 
 def test_a_time_in_the_question_is_told_and_can_be_ignored(server: httpx.Client) -> None:
     body = {"question": "Was geschah im August 2025 mit R2?"}
-    period = {"words": "im August 2025", "since": "2025-08-01", "until": "2025-08-31"}
+    period = {"words": "im August 2025", "since": "2025-08-01", "until": "2025-08-31", "year_ends": None}
     assert server.post("/ask", json=body).json()["period"] == period
     assert server.post("/ask", json=body | {"dates": False}).json()["period"] is None
 

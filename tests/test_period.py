@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rag.dates import months, written
 from rag.evaluate.questions import Item, read_questions
 from rag.glossary import read_glossary
-from rag.period import find_period, fits, mentions, spots
+from rag.period import find_period, fits, mentions, spots, with_months
 from rag.read import read_corpus
 from rag.settings import home, load
 from rag.types import Article, Language, Period
@@ -48,6 +48,22 @@ def test_fiscal_years_are_read_by_the_calendar_of_whom_the_question_is_about(tex
     shown = str(words) + (f" ({months(since, until, language)})" if until else "")
     assert find_period(text, language, TODAY, year_ends=1) == Period(shown, since, until, year_ends=1)
     assert find_period(text, language, TODAY) is None, "whose calendar is not known"
+
+
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        ("How much in the second quarter of fiscal 2026?", "How much in the second quarter to July 2025?"),
+        ("nvidia umsatz q1 gj2027 wachstum", "nvidia umsatz q1 bis April 2026 wachstum"),
+        ("What was the revenue in fiscal 2025?", "What was the revenue in fiscal year to January 2025?"),
+        ("How much in the second quarter of 2026?", "How much in the second quarter of 2026?"),
+        ("What has changed since Q3 of fiscal 2026?", "What has changed since Q3 of fiscal 2026?"),
+    ],
+)
+def test_a_fiscal_time_is_searched_for_as_news_write_it(text: str, becomes: str) -> None:
+    language = language_of(text, default="en")
+    period = find_period(text, language, TODAY, year_ends=1)
+    assert with_months(text, period, language, TODAY) == becomes
 
 
 def test_a_fiscal_quarter_without_its_year_is_not_read() -> None:
