@@ -228,20 +228,22 @@ _OF_ITS: Final = r"[\s,]*(?:(?:of|in|im|des|vom|seines|ihres)\s+)?(?:(?:the|its|
 
 
 @_form(rf"(?:{_QUARTER}{_OF_ITS})?{_FISCAL_YEAR}")
+@_form(rf"fy\s?(?P<year>(?:20)?\d\d)[\s-]*{_QUARTER}")
 def _fiscal(match: re.Match[str], clock: _Clock) -> Stretch:
-    return _fiscal_part(match, clock)
+    """A fiscal year, named for the calendar year in which it ends, or its quarter. Days by which companies move the end of a
+    quarter to a weekend are not kept."""
+    if clock.year_ends is None:
+        raise ValueError("nobody's calendar is known")
+    year, first = _full(match["year"]), clock.year_ends - 11
+    quarter = _quarter_of(match)
+    return _months(year, first + 3 * (quarter - 1), 3) if quarter else _months(year, first, 12)
 
 
 @_form(rf"(?:fiscal\s+)?{_QUARTER}(?:\s+of|,)?\s+{_SHORT_YEAR}")
 def _fiscal_quarter(match: re.Match[str], clock: _Clock) -> Stretch:
     if not re.search("fiscal|fiskal|gesch(?:ä|ae)fts", match[0], re.IGNORECASE):
         raise ValueError("a quarter of the calendar")
-    return _fiscal_part(match, clock)
-
-
-@_form(rf"fy\s?(?P<year>(?:20)?\d\d)[\s-]*{_QUARTER}")
-def _year_then_quarter(match: re.Match[str], clock: _Clock) -> Stretch:
-    return _fiscal_part(match, clock)
+    return _fiscal(match, clock)
 
 
 @_form(_YEAR)
@@ -274,16 +276,6 @@ def _last_units(match: re.Match[str], clock: _Clock) -> Stretch:
     count = int(match["n"] or _COUNTS[match["word"].lower()])
     days = 1 if match["days"] else 7 if match["weeks"] else 31 if match["months"] else 92 if match["quarters"] else 366
     return clock.today - DAY * days * count, clock.today
-
-
-def _fiscal_part(match: re.Match[str], clock: _Clock) -> Stretch:
-    """A fiscal year, named for the calendar year in which it ends, or its quarter. Days by which companies move the end of a
-    quarter to a weekend are not kept."""
-    if clock.year_ends is None:
-        raise ValueError("nobody's calendar is known")
-    year, first = _full(match["year"]), clock.year_ends - 11
-    quarter = _quarter_of(match)
-    return _months(year, first + 3 * (quarter - 1), 3) if quarter else _months(year, first, 12)
 
 
 def _quarter_of(match: re.Match[str] | None) -> int | None:
@@ -405,10 +397,17 @@ def _joined(text: str, clock: _Clock, language: Language, found: list[Spot]) -> 
 
 
 _OWN_QUARTER = re.compile(_QUARTER, re.IGNORECASE)
+_NEW_QUARTER: Final = (
+    rf"(?P<words>q(?P<q>[1-4])|(?P<q_>[1-4])q|{_ORDINAL}(?P<unit>(?:fiscal\s+)?(?:quarter|quartals?))?)\s*"
+)
+"""A quarter that may leave even that word to another one: "the third and fourth quarter"."""
 _QUARTER_BEFORE = re.compile(
-    rf"(?<!\w)(?P<words>q(?P<q>[1-4])|(?P<q_>[1-4])q|{_ORDINAL}(?P<unit>(?:fiscal\s+)?(?:quarter|quartals?))?)\s*"
+    rf"(?<!\w){_NEW_QUARTER}"
     r"(?:(?:to|and|or|und|oder|bis|auf|zum?|vs\.?|versus)\s+(?:(?:the|dem|das|im)\s+)?|[-–/&+]\s*)\Z",
     re.IGNORECASE,
+)
+_LONE_QUARTER = re.compile(
+    rf"\s*(?:(?:in|im|for|of|für|fuer)\s+)?(?:(?:the|its|their|dem|das|den)\s+)?{_NEW_QUARTER}", re.IGNORECASE
 )
 
 
@@ -425,13 +424,6 @@ def _with_quarter_before(text: str, spot: Spot, at: int) -> Spot:
         named += f" {own[0].split()[-1]}"  # "the third and fourth quarter"
     quarters = f"{named}{text[own.end() : spot.end]}", text[spot.start : spot.end]
     return replace(spot, start=before.start(), since=since, quarters=quarters)
-
-
-_LONE_QUARTER = re.compile(
-    r"\s*(?:(?:in|im|for|of|für|fuer)\s+)?(?:(?:the|its|their|dem|das|den)\s+)?"
-    rf"(?P<words>q(?P<q>[1-4])|(?P<q_>[1-4])q|{_ORDINAL}(?:(?:quarter|quartals?)\s)?)\s*",
-    re.IGNORECASE,
-)
 
 
 def in_quarter(question: str, asked: str, language: Language, today: date) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 from conftest import chipdesk
 from made import R2_QUESTIONS
 
+from rag import cli
 from rag.ask import Chipdesk
 from rag.settings import Settings
 from rag.types import Language
@@ -133,3 +134,15 @@ def test_help_lists_the_commands() -> None:
     assert [
         name for name in ("build", "ask", "serve", "check", "add", "eval", "bench") if name not in done.stdout
     ] == []
+
+
+def test_no_figure_of_a_table_is_cut_in_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    heads = "|n|correct|cit. prec.|cit. rec.|on event|language|abst. prec.|abst. rec.|false ref.".split("|")
+    cli._print_tables([("answers", heads, [["kind false_premise", "440", *["0.874"] * 8]])])
+    told = capsys.readouterr().out
+    assert "…" not in told
+    assert told.count("0.874") == 8
+    assert max(map(len, told.splitlines())) <= 80
